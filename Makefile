@@ -1,0 +1,57 @@
+# Builds the book and proves it. Every target first sets up .venv (tools/venv) where that is needed.
+# GNU make; paths with spaces are fine. `make` alone lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help book test serve lock lint nbval relock clean venv
+.NOTPARALLEL:
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 8000
+PYTHON ?=
+BIN := .venv/bin
+PAGES := _build/html
+
+# The book is the same on every machine: nobody's own settings take part in building or testing it.
+export PYTHON IPYTHONDIR MPLCONFIGDIR
+IPYTHONDIR := $(CURDIR)/.venv/var/ipython
+MPLCONFIGDIR := $(CURDIR)/.venv/var/matplotlib
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS MATPLOTLIBRC
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	    while IFS='	' read -r target promise; do printf 'make %-7s %s\n' "$$target" "$$promise"; done
+
+book: venv ## build the book, strictly, into _build/html
+	@$(BIN)/python tools/book.py
+
+test: venv ## build the book, then prove it: lint, types, every cell, every page
+	@tools/chromium >/dev/null
+	@$(BIN)/python tools/book.py
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/mypy
+	@CHROMIUM="$$(tools/chromium)" $(BIN)/pytest --nbval tests book src
+
+serve: venv ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
+	@test -f $(PAGES)/index.html || $(BIN)/python tools/book.py
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(PAGES) $(PORT)
+
+lock: book ## accept the figures as they stand into book/figures.lock, after showing what changed
+	@$(BIN)/python -m bookproof lock
+
+lint: venv ## check the style and the types of the code
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+
+nbval: book ## run every cell of every chapter again and compare it with the built book
+	@$(BIN)/pytest --nbval book
+
+relock: venv ## renew requirements.lock from requirements.txt and requirements-test.txt
+	@tools/relock
+
+clean: ## remove what was built (not .venv)
+	@rm -rf _build build .mypy_cache .pytest_cache .ruff_cache .hypothesis .jupyter_cache src/*.egg-info
+	@find book src tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+venv:
+	@tools/venv
