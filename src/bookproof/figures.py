@@ -79,7 +79,8 @@ def figure(
             one cell.
         UnitError: unknown or ambiguous unit, or a format that does not suit.
 
-    >>> figure("linear_x", 65536, "KiB", formula="batch · features · 4 B")
+    >>> x = figure("linear_x", 65536, "KiB", formula="batch · features · 4 B")
+    >>> x  # doctest: +NORMALIZE_WHITESPACE
     linear_x = 64 KiB  (batch · features · 4 B)
     """
     plain = _value(name, value, unit)
