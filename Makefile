@@ -50,7 +50,8 @@ relock: venv ## renew requirements.lock from requirements.txt and requirements-t
 	@tools/relock
 
 clean: ## remove what was built (not .venv)
-	@rm -rf _build build .mypy_cache .pytest_cache .ruff_cache .hypothesis .jupyter_cache src/*.egg-info
+	@rm -rf _build build src/*.egg-info
+	@rm -rf .hypothesis .jupyter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find book src tests tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 venv:
