@@ -1,0 +1,60 @@
+"""What the theme does not get right on a page by itself: its buttons, its landmarks, its downloads."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+    from bookproof.course import Course
+    from bookproof.repository import Repository
+
+
+def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
+    """The theme's options that follow from the course and its address; without one, no button that needs one."""
+    options: dict[str, Any] = {
+        "logo": {"text": settings.course.name, "alt_text": ""},
+        "navbar_persistent": [],  # the theme already shows a search field
+        "show_toc_level": 2,
+        "use_download_button": True,
+        "launch_buttons": {},
+        "repository_url": "",
+        "use_repository_button": False,
+        "use_edit_page_button": False,
+        "use_issues_button": False,
+    }
+    if place is not None:
+        options |= {
+            "repository_url": place.url,
+            "repository_branch": place.branch,
+            "repository_provider": place.provider,
+            "path_to_docs": "",
+            "use_repository_button": True,
+            "use_edit_page_button": True,
+            "use_issues_button": place.provider in ("github", "gitlab"),
+        }
+        if settings.launch.binder:
+            options["launch_buttons"] = {
+                "notebook_interface": "jupyterlab",
+                "binderhub_url": settings.launch.binder.rstrip("/"),
+            }
+    return options
+
+
+def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Offer the executed notebook for download, also where the theme has no launch button to hang it on."""
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
+    if "kernelspec" not in app.env.metadata.get(page, {}) or not executed.is_file():
+        return
+    target = Path(app.outdir, "_sources", f"{page}.ipynb")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(executed, target)
+    context["ipynb_source"] = f"{page}.ipynb"
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the hooks; the theme adds its buttons at priority 501."""
+    app.connect("html-page-context", _download, priority=500)

@@ -1,0 +1,214 @@
+"""Which files of `src/` the code of a chapter depends on: exactly those, found by reading, never by running.
+
+* `from engine.value import Value` depends on `engine/value.py` and on what that imports, transitively; not on
+  all that `engine/__init__.py` imports (importing has no side effects, so those modules cannot change a result).
+* `from engine import Value`, and `bg.Value` after `import engine as bg`, follow the `from .value import Value` lines of
+  `engine/__init__.py`; the text of `__init__.py` then counts too.
+* A name that cannot be followed (`import *`, the package itself handed around, a module found by a computed
+  name) depends on the whole package.
+* A data file that a module or a chapter names in a string, and that lies beside it, counts as well.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class _Uses:
+    """What one piece of code asks for: (module, name) pairs, `*` for all of it, and the strings it holds."""
+
+    wanted: frozenset[tuple[str, str]]
+    strings: frozenset[str]
+
+
+@dataclass
+class Sources:
+    """The packages below one `src/` folder, each file read at most once."""
+
+    folder: Path
+    _uses: dict[Path, _Uses] = field(default_factory=dict)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """The names that code can import from here."""
+        found = self.folder.glob("*/__init__.py")
+        return frozenset(path.parent.name for path in found)
+
+    def of_code(self, cells: Iterable[str], beside: Path) -> frozenset[Path]:
+        """Every file that these cells depend on; `beside` is the folder they run in."""
+        trees = [_parse(cell) for cell in cells]
+        if None in trees:  # code that cannot be read could import anything
+            everything = [path for package in self.packages for path in self._whole(package)]
+            return frozenset(everything)
+        body = [node for tree in trees if tree is not None for node in tree.body]
+        uses = _uses(ast.Module(body=body, type_ignores=[]), "", self.packages)
+        return self._closure(self._files(uses, beside))
+
+    def _closure(self, start: Iterable[Path]) -> frozenset[Path]:
+        seen: set[Path] = set()
+        waiting = list(start)
+        while waiting:
+            path = waiting.pop()
+            if path in seen:
+                continue
+            seen.add(path)
+            # The text of an __init__ counts, what it imports does not: only the names asked for are followed.
+            if path.suffix == ".py" and path.name != "__init__.py":
+                waiting.extend(self._files(self._read(path), path.parent))
+        return frozenset(seen)
+
+    def _read(self, path: Path) -> _Uses:
+        if path not in self._uses:
+            package = ".".join(path.parent.relative_to(self.folder).parts)
+            tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+            self._uses[path] = _uses(tree, package, self.packages)
+        return self._uses[path]
+
+    def _files(self, uses: _Uses, beside: Path) -> Iterator[Path]:
+        for module, name in uses.wanted:
+            yield from self._resolve(module, name)
+        for text in uses.strings:
+            # An absolute path is no part of the course, and the course's own pages are no data.
+            if not Path(text).is_absolute() and (data := beside / text).is_file():
+                yield data.resolve()
+
+    def _resolve(self, module: str, name: str) -> Iterator[Path]:
+        """The files behind `name` of `module`: one module, its `__init__` and one module, or the whole package."""
+        file = self._module(module)
+        if file is None:  # no module of ours by that name: a typing mistake, which running the cell will show
+            return
+        if file.name != "__init__.py":
+            yield file
+        elif name == "*":
+            yield from self._whole(module)
+        elif (submodule := self._module(f"{module}.{name}")) is not None:
+            yield submodule
+        else:
+            origins = self._exports(file, module).get(name)
+            yield file
+            if origins is None:
+                yield from self._whole(module)
+            else:
+                yield from self._resolve(*origins)
+
+    def _exports(self, init: Path, package: str) -> dict[str, tuple[str, str]]:
+        """Name to (module, original name), from the `from .module import name` lines of an `__init__`."""
+        found = {}
+        for node in ast.parse(init.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                origin = _absolute(node, package)
+                for alias in node.names:
+                    found[alias.asname or alias.name] = (origin, alias.name)
+        return found
+
+    def _module(self, dotted: str) -> Path | None:
+        path = self.folder.joinpath(*dotted.split("."))
+        for file in (path.with_suffix(".py"), path / "__init__.py"):
+            if file.is_file():
+                return file
+        return None
+
+    def _whole(self, package: str) -> Iterator[Path]:
+        for path in sorted(self.folder.joinpath(*package.split(".")).rglob("*")):
+            if path.is_file() and path.suffix != ".pyc":
+                yield path
+
+
+def _parse(cell: str) -> ast.Module | None:
+    """The cell's syntax tree, IPython's own syntax (`%timeit`, `!ls`) included; None if it is no Python."""
+    try:
+        return ast.parse(cell)
+    except SyntaxError:
+        from IPython.core.inputtransformer2 import TransformerManager  # slow to import, seldom needed
+
+    try:
+        return ast.parse(TransformerManager().transform_cell(cell))
+    except SyntaxError:
+        return None
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The dotted module of `from … import`, with the dots of a relative import resolved in `package`."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = parts[: len(parts) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def _uses(tree: ast.Module, package: str, packages: frozenset[str]) -> _Uses:
+    finder = _Finder(package, packages)
+    finder.visit(tree)
+    finder.follow_aliases(tree)
+    return _Uses(frozenset(finder.wanted), frozenset(finder.strings))
+
+
+class _Finder(ast.NodeVisitor):
+    """Collects imports of our packages; what is imported for type checkers only never runs, so it is left out."""
+
+    def __init__(self, package: str, packages: frozenset[str]) -> None:
+        self.package = package
+        self.packages = packages
+        self.wanted: set[tuple[str, str]] = set()
+        self.strings: set[str] = set()
+        self.aliases: dict[str, str] = {}  # a name bound to a package -> the package
+
+    def visit_If(self, node: ast.If) -> None:
+        """Skip the body of `if TYPE_CHECKING:`."""
+        test = node.test
+        name = test.id if isinstance(test, ast.Name) else getattr(test, "attr", "")
+        for child in node.orelse if name == "TYPE_CHECKING" else ast.iter_child_nodes(node):
+            self.visit(child)
+
+    def visit_Import(self, node: ast.Import) -> None:
+        """`import engine.value`, `import engine as bg`."""
+        for alias in node.names:
+            top = alias.name.split(".")[0]
+            if top in self.packages:
+                if alias.asname or "." not in alias.name:
+                    self.aliases[alias.asname or top] = alias.name
+                else:
+                    self.wanted.add((alias.name, "*"))
+                    self.aliases[top] = top
+            elif top == "importlib":
+                self._anything()
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        """`from engine.value import Value`, `from .value import Value`, `from . import value`."""
+        module = _absolute(node, self.package)
+        top = module.split(".")[0]
+        if top in self.packages:
+            self.wanted.update((module, alias.name) for alias in node.names)
+        elif top == "importlib" and any(alias.name == "import_module" for alias in node.names):
+            self._anything()
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """Remember short strings: each may name a data file."""
+        text = node.value
+        if isinstance(text, str) and 0 < len(text) <= 200 and "\n" not in text and "\0" not in text:
+            self.strings.add(text)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        """`__import__` can import anything."""
+        if node.id == "__import__":
+            self._anything()
+
+    def _anything(self) -> None:
+        self.wanted.update((package, "*") for package in self.packages)
+
+    def follow_aliases(self, tree: ast.AST) -> None:
+        """Turn `bg.Value` into (engine, Value), and any other use of `bg` into the whole package."""
+        followed = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if (module := self.aliases.get(node.value.id)) is not None:
+                    self.wanted.add((module, node.attr))
+                    followed.add(node.value)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name) and node.id in self.aliases and node not in followed:
+                self.wanted.add((self.aliases[node.id], "*"))
