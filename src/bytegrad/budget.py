@@ -1,0 +1,156 @@
+"""What training takes, in closed form: parameters, gradients, optimizer state, activations.
+
+Plain Python without an import, so that the same text answers here and, under MicroPython, in the reader's
+browser. All sizes are bytes; a unit appears only where a size is shown.
+"""
+
+#: Bytes an element.
+DTYPES = {"float64": 8, "float32": 4, "float16": 2, "bfloat16": 2}
+
+#: How many numbers an optimizer remembers for each parameter.
+OPTIMIZERS = {"sgd": 0, "momentum": 1, "adam": 2, "adamw": 2}
+
+#: Bytes a unit: kB, MB, GB, TB count in thousands, KiB, MiB, GiB, TiB in 1024s.
+UNITS = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+    "TiB": 2**40,
+}
+
+
+def to_bytes(size: float, unit: str) -> float:
+    """Return how many bytes `size` of `unit` are.
+
+    >>> to_bytes(16, "GiB") - to_bytes(16, "GB")
+    1179869184
+    """
+    return size * _look_up(UNITS, unit, "unit")
+
+
+def in_unit(nbytes: float, unit: str) -> float:
+    """Return a number of bytes as a number of `unit`.
+
+    >>> in_unit(65536, "KiB")
+    64.0
+    """
+    return nbytes / _look_up(UNITS, unit, "unit")
+
+
+def show(nbytes: float, unit: str, digits: int = 2) -> str:
+    """Return a size as text with its unit; whole numbers without decimals.
+
+    >>> show(16e9, "GB"), show(16e9, "GiB")
+    ('16 GB', '14.90 GiB')
+    """
+    number = in_unit(nbytes, unit)
+    text = f"{number:.0f}" if number == int(number) else f"{number:.{digits}f}"
+    return f"{text} {unit}"
+
+
+def linear_parameters(inputs: int, outputs: int) -> int:
+    """Return the parameters of a linear layer with bias: weight inputs × outputs, and outputs biases."""
+    return _whole(inputs, "inputs") * _whole(outputs, "outputs") + outputs
+
+
+def mlp_parameters(widths: "list[int] | tuple[int, ...]") -> int:
+    """Return the parameters of a chain of linear layers.
+
+    >>> mlp_parameters([784, 512, 256, 128, 10])
+    567434
+    """
+    return sum(linear_parameters(m, n) for m, n in _layers(widths))
+
+
+def mlp_activations(
+    widths: "list[int] | tuple[int, ...]", batch: int, dtype: str = "float32"
+) -> int:
+    """Return the bytes that backward needs of a chain of linear and ReLU layers: the input of each linear layer.
+
+    The outputs of the last layer are not among them: no rule needs them. ReLU keeps its own output, which is
+    the next layer's input and so costs nothing more.
+
+    >>> mlp_activations([784, 512, 256, 128, 10], batch=64)
+    430080
+    """
+    each = _look_up(DTYPES, dtype, "dtype") * _whole(batch, "batch")
+    return sum(m * each for m, _ in _layers(widths))
+
+
+def training_states(
+    parameters: int, dtype: str = "float32", optimizer: str = "adam", mixed: bool = False
+) -> "dict[str, int]":
+    """Return the bytes of what training keeps for each parameter, part by part.
+
+    Args:
+        parameters: how many there are.
+        dtype: of parameters and gradients.
+        optimizer: a key of `OPTIMIZERS`.
+        mixed: whether the optimizer works on a float32 master copy, its state in float32 as well.
+
+    >>> training_states(10**9)
+    {'parameters': 4000000000, 'gradients': 4000000000, 'optimizer state': 8000000000}
+    """
+    p = _whole(parameters, "parameters")
+    each = _look_up(DTYPES, dtype, "dtype")
+    numbers = _look_up(OPTIMIZERS, optimizer, "optimizer")
+    parts = {"parameters": p * each, "gradients": p * each}
+    if mixed:
+        parts["master copy"] = p * DTYPES["float32"]
+        each = DTYPES["float32"]
+    parts["optimizer state"] = p * each * numbers
+    return parts
+
+
+def transformer_parameters(layers: int, hidden: int, vocabulary: int, positions: int) -> int:
+    """Return the parameters of a GPT: 12 L h² + 13 L h + (V + n) h + 2 h.
+
+    A block holds 4 h² + 4 h in attention, 8 h² + 5 h in its two-layer network of width 4 h, and 4 h in two layer
+    norms; then come token and position embeddings, and a last norm. The output layer shares the token embedding.
+
+    >>> transformer_parameters(12, 768, 50257, 1024)
+    124439808
+    """
+    h = _whole(hidden, "hidden")
+    blocks = _whole(layers, "layers") * (12 * h * h + 13 * h)
+    return blocks + (_whole(vocabulary, "vocabulary") + _whole(positions, "positions")) * h + 2 * h
+
+
+def transformer_activations(
+    layers: int, hidden: int, heads: int, sequence: int, batch: int
+) -> float:
+    """Return the bytes of activations that a GPT's blocks keep in 16-bit floats: L s b h (34 + 5 a s / h).
+
+    Counts the blocks alone, with dropout, and with attention scores written out (Korthikanti et al., 2022,
+    equation 2).
+    """
+    s, h = _whole(sequence, "sequence"), _whole(hidden, "hidden")
+    block = s * _whole(batch, "batch") * h * (34 + 5 * _whole(heads, "heads") * s / h)
+    return _whole(layers, "layers") * block
+
+
+def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":
+    if len(widths) < 2:
+        raise ValueError(
+            f"widths {list(widths)}: a layer leads from one width to the next. Give at least two widths."
+        )
+    for width in widths:
+        _whole(width, "width")
+    return [(widths[i], widths[i + 1]) for i in range(len(widths) - 1)]
+
+
+def _whole(number: int, name: str) -> int:
+    if isinstance(number, bool) or number != int(number) or number < 1:
+        raise ValueError(f"{name} is {number}: it counts things. Give a whole number above 0.")
+    return int(number)
+
+
+def _look_up(table: "dict[str, int]", key: str, what: str) -> int:
+    if key not in table:
+        raise ValueError(f"unknown {what} {key!r}. Use one of: {', '.join(table)}.")
+    return table[key]

@@ -1,0 +1,125 @@
+"""The backward pass: the graph in order, gradients handed from each recorded call to its inputs.
+
+Nothing here recurses, so depth is bounded by memory alone; nothing depends on hashes, so the same
+program gives the same bits in every process.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from bytegrad.errors import GraphError, ShapeError
+from bytegrad.record import Function, freed_graph
+from bytegrad.tensor import Array, Tensor
+
+
+def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
+    """Add d(tensor)/d(leaf) to the `grad` of every leaf that requires one, and free the graph along the way.
+
+    Args:
+        tensor: where to start.
+        gradient: d(loss)/d(tensor), of the tensor's shape; may be left out for a single element, and is then 1.
+        retain_graph: keep the graph, so that a second backward can pass through it.
+
+    Raises:
+        GraphError: the tensor requires no gradient, or its graph was freed.
+        ShapeError: no gradient was given for more than one element, or one of another shape.
+    """
+    if not tensor.requires_grad:
+        raise GraphError(
+            "backward() on a Tensor that requires no gradient: nothing it was computed from does, or it was "
+            "computed under no_grad() or while autograd was off. Set requires_grad=True on a leaf and compute again."
+        )
+    g = _seed(tensor, gradient)
+    root = tensor._grad_fn
+    if root is None:
+        _accumulate(tensor, g, fresh=False)
+        return
+    order = execution_order(root)
+    arriving: dict[Function, Array] = {root: g}
+    while order:
+        fn = order.pop()
+        g = arriving.pop(fn)
+        edges = fn.edges
+        assert edges is not None
+        handed_on = fn.apply(g)
+        for i, (edge, grad) in enumerate(zip(edges, handed_on, strict=True)):
+            if edge is None:
+                continue
+            fitted = fit(grad, edge.shape, edge.dtype)
+            if isinstance(edge, Function):
+                before = arriving.get(edge)
+                arriving[edge] = fitted if before is None else before + fitted
+            else:
+                _accumulate(edge, fitted, fresh=_is_fresh(fitted, g, fn, handed_on[:i]))
+        if not retain_graph:
+            fn.free()
+
+
+def execution_order(root: Function) -> list[Function]:
+    """Return every recorded call below `root`, by number: inputs before outputs, so the end is `root`.
+
+    Raises:
+        GraphError: a call among them was freed.
+    """
+    seen = {root}
+    stack = [root]
+    while stack:
+        fn = stack.pop()
+        if fn.edges is None:
+            raise GraphError(freed_graph(fn))
+        for edge in fn.edges:
+            if isinstance(edge, Function) and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return sorted(seen, key=_number)
+
+
+def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
+    if grad.shape != shape:
+        added = grad.ndim - len(shape)
+        if added > 0:
+            grad = grad.sum(axis=tuple(range(added)))
+        stretched = tuple(i for i, n in enumerate(shape) if n == 1 and grad.shape[i] != 1)
+        if stretched:
+            grad = grad.sum(axis=stretched, keepdims=True)
+    return grad if grad.dtype == dtype else grad.astype(dtype)
+
+
+def _number(fn: Function) -> int:
+    return fn.number
+
+
+def _seed(tensor: Tensor, gradient: Any) -> Array:
+    """Return the gradient to start from, in the tensor's shape and dtype."""
+    data = tensor.data
+    if gradient is None:
+        if data.size != 1:
+            raise ShapeError(
+                f"backward() on shape {data.shape} without a gradient: {data.size} elements have no single "
+                "derivative. Reduce first, for example .sum().backward(), or pass gradient= of the same shape."
+            )
+        return np.ones_like(data)
+    g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if g.shape != data.shape:
+        raise ShapeError(
+            f"gradient of shape {g.shape} for a Tensor of shape {data.shape}: d(loss)/d(tensor) has one number an "
+            "element. Pass a gradient of the tensor's own shape."
+        )
+    return g.astype(data.dtype, copy=False)
+
+
+def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
+    """Add to a leaf's `grad`, which never shares memory with anything else."""
+    if leaf.grad is not None:
+        leaf.grad = np.asarray(leaf.grad + grad)
+    else:
+        leaf.grad = np.asarray(grad) if fresh else np.array(grad)
+
+
+def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: tuple[Any, ...]) -> bool:
+    """Tell whether nobody else can hold this array, so that a leaf may keep it without a copy."""
+    if grad is arrived or grad.base is not None:
+        return False
+    return not any(grad is other for other in (*siblings, *fn.saved_tensors))

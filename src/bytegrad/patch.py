@@ -1,0 +1,56 @@
+"""The switch: `enable_autograd` swaps the operations of `Tensor` for recording ones, `disable_autograd` swaps back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bytegrad import engine
+from bytegrad.record import Function, tracked
+from bytegrad.rules import RULES
+from bytegrad.tensor import Tensor
+
+_plain: dict[str, Callable[..., Any]] = {}  # the forward-only methods, while autograd is on
+
+
+def enable_autograd(rules: Mapping[str, type[Function]] | None = None, quiet: bool = False) -> None:
+    """Make every operation in `RULES` record itself, and wake `Tensor.backward`. Calling it twice changes nothing.
+
+    Args:
+        rules: rules of your own, by method name; they take the place of the engine's.
+        quiet: print nothing; else one line says that autograd is on.
+
+    Raises:
+        ValueError: a name in `rules` is no differentiable method of `Tensor`.
+
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> ((3 * x + 1) ** 2).backward()
+    >>> float(x.grad)
+    42.0
+    """
+    unknown = sorted(set(rules or ()) - set(RULES))
+    if unknown:
+        raise ValueError(
+            f"no differentiable operation is called {', '.join(unknown)}: a rule must name a method of Tensor. "
+            f"Use one of {', '.join(RULES)}."
+        )
+    disable_autograd()
+    table = {**RULES, **(rules or {})}
+    for name, rule in table.items():
+        _plain[name] = getattr(Tensor, name)
+        setattr(Tensor, name, tracked(_plain[name], rule))
+    _plain["backward"] = Tensor.backward
+    Tensor.backward = engine.backward  # type: ignore[assignment, method-assign]
+    if not quiet:
+        print(f"autograd is on: {len(table)} operations record themselves")
+
+
+def disable_autograd() -> None:
+    """Give `Tensor` its forward-only methods back. Calling it twice changes nothing."""
+    for name, method in _plain.items():
+        setattr(Tensor, name, method)
+    _plain.clear()
+
+
+def autograd_enabled() -> bool:
+    """Tell whether operations record themselves."""
+    return bool(_plain)

@@ -1,0 +1,201 @@
+"""Every operation: its value, its gradient, its dtype, its errors."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import bytegrad as bg
+from bytegrad import Tensor
+from tests.cases import ELEMENTWISE, SHAPED, Case
+
+
+def leaf(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.0) -> Tensor:
+    """Return a float64 leaf with seeded values in a range."""
+    return Tensor(np.random.default_rng(seed).uniform(low, high, shape), requires_grad=True)
+
+
+def test_every_rule_has_a_case() -> None:
+    """An operation without a case cannot land."""
+    assert {case.method for case in ELEMENTWISE} | {row[0] for row in SHAPED} == set(bg.RULES)
+
+
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_elementwise(case: Case, data: st.DataObject) -> None:
+    """Value, gradient and gradient's shape and dtype, over shapes that broadcast."""
+    shapes = data.draw(
+        hnp.mutually_broadcastable_shapes(num_shapes=case.arity, max_dims=3, max_side=3)
+    ).input_shapes
+    leaves = [leaf(shape, i, case.low, case.high) for i, shape in enumerate(shapes)]
+    expected = case.numpy(*(x.data for x in leaves))
+    np.testing.assert_allclose(case.call(*leaves).data, expected, rtol=1e-12)
+    assert bg.gradcheck(case.call, *leaves, rtol=1e-6, atol=1e-6)
+    case.call(*leaves).sum().backward()
+    for x in leaves:
+        assert x.grad is not None
+        assert x.grad.shape == x.shape
+        assert x.grad.dtype == x.dtype
+
+
+@pytest.mark.parametrize(("method", "call", "numpy", "shapes"), SHAPED)
+def test_shaped(method: str, call: Any, numpy: Any, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """The same for operations that choose their own shapes."""
+    leaves = [leaf(shape, i) for i, shape in enumerate(shapes)]
+    np.testing.assert_allclose(call(*leaves).data, numpy(*(x.data for x in leaves)), rtol=1e-12)
+    assert bg.gradcheck(call, *leaves, rtol=1e-6, atol=1e-6)
+    for i in range(len(leaves)):  # and with one input at a time
+        some = [Tensor(x, requires_grad=j == i) for j, x in enumerate(leaves)]
+        assert bg.gradcheck(call, *some, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_dtype_is_kept(case: Case, dtype: str) -> None:
+    """Forward and backward stay in the inputs' dtype, with Python numbers beside them too."""
+    leaves = [Tensor(np.ones(3), dtype=dtype, requires_grad=True) for _ in range(case.arity)]
+    y = case.call(*leaves)
+    assert y.dtype == dtype
+    (y * 2.5 + np.float64(1)).sum().backward()
+    assert {x.grad.dtype for x in leaves if x.grad is not None} == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("name", sorted(bg.RULES))
+def test_a_rule_wrong_by_a_thousandth_is_caught(name: str) -> None:
+    """The gradient check itself is tested: each rule, made wrong by 0.1 %, must fail it."""
+    right = bg.RULES[name]
+
+    class Wrong(right):  # type: ignore[valid-type, misc]
+        def apply(self, g: Any) -> tuple[Any, ...]:
+            return tuple(None if grad is None else grad * 1.001 for grad in super().apply(g))
+
+    if name in {case.method for case in ELEMENTWISE}:
+        case = next(case for case in ELEMENTWISE if case.method == name)
+        call, leaves = (
+            case.call,
+            [leaf((2, 3), i, case.low, case.high) for i in range(case.arity)],
+        )
+    else:
+        _, call, _, shapes = next(row for row in SHAPED if row[0] == name)
+        leaves = [leaf(shape, i) for i, shape in enumerate(shapes)]
+    # the check's own product and sum must stay right
+    checked = bg.tracked(_plain(name), Wrong)
+    bg.enable_autograd(quiet=True)
+    recording = getattr(Tensor, name)
+
+    def with_wrong_rule(*inputs: Tensor) -> Any:
+        setattr(Tensor, name, checked)
+        try:
+            return call(*inputs)
+        finally:
+            setattr(Tensor, name, recording)
+
+    with pytest.raises(bg.GradcheckError, match="finite differences"):
+        bg.gradcheck(with_wrong_rule, *leaves)
+
+
+def _plain(name: str) -> Any:
+    bg.disable_autograd()
+    return getattr(Tensor, name)
+
+
+@pytest.mark.parametrize(
+    ("n", "expected"), [(0, 0.0), (1, 1.0), (2, 4.0), (3, 12.0), (-1, -0.25), (0.5, 0.35355339)]
+)
+def test_power_by_a_number(n: float, expected: float) -> None:
+    """d(x**n)/dx at 2."""
+    x = Tensor(2.0, dtype="float64", requires_grad=True)
+    (x**n).backward()
+    np.testing.assert_allclose(x.grad, expected)
+
+
+def test_power_at_zero() -> None:
+    """0 ** n has a slope of 0 in its base for n = 0 and n = 2, and of 0 in its exponent."""
+    for n in (0, 2):
+        x = Tensor(0.0, requires_grad=True)
+        exponent = Tensor(float(n), requires_grad=True)
+        (x**exponent).backward()
+        assert (x.grad, exponent.grad) == (0.0, 0.0)
+
+
+def test_sigmoid_does_not_overflow() -> None:
+    """Both ends are finite, and so are their gradients (NumPy's warnings are errors here)."""
+    x = Tensor([-1000.0, 0.0, 1000.0], requires_grad=True)
+    y = x.sigmoid()
+    y.sum().backward()
+    assert y.data.tolist() == [0.0, 0.5, 1.0]
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 0.25, 0.0]
+
+
+def test_relu_is_flat_at_zero() -> None:
+    """relu'(0) = 0."""
+    x = Tensor([-1.0, 0.0, 2.0], requires_grad=True)
+    x.relu().sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist() == [0.0, 0.0, 1.0]
+
+
+def test_numbers_on_the_left() -> None:
+    """Reflected operators work with Python numbers, NumPy numbers and arrays."""
+    for one in (1, 1.0, np.float64(1), np.int32(1), np.ones(2)):
+        x = Tensor([2.0, 4.0], requires_grad=True)
+        y = (one - x) + (one / x) + (one + x) + one * x + one**x
+        np.testing.assert_allclose(y.data, 3 + x.data + 1 / x.data)
+        y.sum().backward()
+        np.testing.assert_allclose(x.grad, 1 - 1 / x.data**2)
+    x = Tensor([2.0, 4.0], requires_grad=True)
+    (np.ones((3, 2)) @ x).sum().backward()
+    np.testing.assert_allclose(x.grad, [3.0, 3.0])
+
+
+def test_comparisons_are_boolean_and_carry_no_gradient() -> None:
+    """All six compare elements, with tensors and numbers."""
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    for y, expected in [
+        (x > 2, [False, False, True]),
+        (x >= 2, [False, True, True]),
+        (x < 2, [True, False, False]),
+        (x <= 2, [True, True, False]),
+        (x == 2, [False, True, False]),
+        (x != Tensor(2.0), [True, False, True]),
+    ]:
+        assert y.dtype == bool
+        assert not y.requires_grad
+        assert y.data.tolist() == expected
+    assert len({x, x}) == 1
+
+
+@pytest.mark.parametrize(
+    ("compute", "error", "parts"),
+    [
+        (lambda a, b: a + b, bg.ShapeError, ["(2, 3)", "(4,)"]),
+        (lambda a, b: a @ b, bg.ShapeError, ["(2, 3)", "(4,)"]),
+        (lambda a, b: a.reshape(5), bg.ShapeError, ["(2, 3)", "6 elements"]),
+        (lambda a, b: b.T, bg.ShapeError, ["(4,)"]),
+        (lambda a, b: a - "x", TypeError, ["str"]),
+        (lambda a, b: [1.0] - a, bg.DtypeError, ["list"]),
+        (lambda a, b: a + 1j, bg.DtypeError, ["complex"]),
+        (lambda a, b: np.sqrt(a), TypeError, ["Tensor"]),
+        (lambda a, b: np.multiply(a.data, a), TypeError, ["Tensor"]),
+        (lambda a, b: np.asarray(a), bg.GraphError, ["detach"]),
+        (lambda a, b: a.numpy(), bg.GraphError, ["detach"]),
+        (lambda a, b: a.item(), bg.ShapeError, ["(2, 3)"]),
+        (lambda a, b: bool(a), bg.ShapeError, ["(2, 3)"]),
+        (lambda a, b: len(a.sum()), bg.DtypeError, ["0-d"]),
+        (lambda a, b: Tensor([[1.0], [2.0, 3.0]]), bg.ShapeError, ["ragged"]),
+        (lambda a, b: Tensor("abc"), bg.DtypeError, ["<U3"]),
+        (lambda a, b: Tensor([1j]), bg.DtypeError, ["complex128"]),
+    ],
+)
+def test_errors_name_what_was_seen(compute: Any, error: type[Exception], parts: list[str]) -> None:
+    """Nothing is lost silently: what cannot work raises, and says what was seen."""
+    a, b = leaf((2, 3), 0), leaf((4,), 1)
+    with pytest.raises(error) as raised:
+        compute(a, b)
+    for part in parts:
+        assert part in str(raised.value)
