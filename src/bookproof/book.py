@@ -1,0 +1,72 @@
+"""The book on disk: its chapters, and the figures that their cells recorded in the last build."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from nbformat import NotebookNode
+
+PREFIX = "application/papermill.record/"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One glued output: its key, the number of the code cell (from 1), and what figure() noted."""
+
+    name: str
+    cell: int
+    figure: dict[str, Any] | None
+
+
+def chapters(root: Path) -> list[Path]:
+    """Return every page of the book at ``root``: those in the table of contents, then the rest.
+
+    Pages outside the table of contents are not published, but they are drafts of ones that will be.
+    """
+    contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [_page(root / entry) for entry in _entries(contents)]
+    beside = sorted(
+        path
+        for path in (root / "book").rglob("*.md")
+        if not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+    )
+    return list(dict.fromkeys(path for path in [*listed, *beside] if path.suffix == ".md"))
+
+
+def name(chapter: Path, root: Path) -> str:
+    """Return the chapter's name in the lock: its path below ``book/`` without the suffix."""
+    path = chapter.resolve().relative_to(root.resolve()).with_suffix("")
+    return path.relative_to("book").as_posix() if path.parts[0] == "book" else path.as_posix()
+
+
+def records(notebook: NotebookNode) -> list[Record]:
+    """Return what the executed ``notebook`` glued, in the order of its cells."""
+    found = []
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    for number, cell in enumerate(cells, 1):
+        for output in cell.get("outputs", ()):
+            metadata = output.get("metadata", {})
+            if "scrapbook" in metadata:
+                key = str(metadata["scrapbook"]["name"])
+                found.append(Record(key, number, metadata.get("bookproof")))
+    return found
+
+
+def _entries(node: object) -> Iterator[str]:
+    """Yield the files that a table of contents names, in its order."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in ("root", "file") and isinstance(value, str):
+                yield value
+            else:
+                yield from _entries(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _entries(value)
+
+
+def _page(path: Path) -> Path:
+    """Return the file that an entry means: the suffix may be left out."""
+    return path if path.suffix and path.is_file() else path.with_name(path.name + ".md")

@@ -1,0 +1,242 @@
+"""The lint of the book's text: what a reader would believe and no build would check is a finding.
+
+What is looked for, why, and how to mend it stands in ``rules.RULES``.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from bookproof import book, cache
+from bookproof.page import Cell, Page
+from bookproof.prose import read
+from bookproof.quantities import typed
+from bookproof.rules import Finding, told
+
+_PYTHON = frozenset(
+    (
+        "ipython",
+        "ipython3",
+        "ipythonconsole",
+        "py",
+        "py3",
+        "pycon",
+        "pyi",
+        "python",
+        "python-console",
+    )
+) | {"python3", "doctest"}
+_BY_LINE = ("lines", "start-line", "end-line", "emphasize-lines")
+_OPEN_BASE = re.compile(r"(?<![A-Za-z])(?:K|[Kk]b|KB)$")
+
+
+def lint_text(
+    text: str,
+    *,
+    path: str,
+    keys: Collection[str] | None = None,
+    elsewhere: Mapping[str, Collection[str]] | None = None,
+    used: Collection[str] = (),
+) -> list[Finding]:
+    """Return what is to be mended in the chapter ``text``, in the order of its lines.
+
+    Args:
+        text: the chapter's source, MyST Markdown.
+        path: what the findings call the chapter.
+        keys: the keys that its cells recorded; None if unknown: then keys are not checked.
+        elsewhere: the keys of other chapters by name, for ``{glue:text}`chapter::key:s` ``.
+        used: keys of this chapter that other chapters show.
+    """
+    page = read(text)
+    found = [
+        *_numbers(page),
+        *_listings(page),
+        *_pictures(page),
+        *_front_matter(page),
+        *([] if keys is None else _keys(page, keys, elsewhere or {}, used)),
+    ]
+    return sorted(Finding(path, *rest) for rest in found)
+
+
+def lint_book(root: Path) -> list[Finding]:
+    """Return what is to be mended in the book at ``root``, chapter by chapter."""
+    return [finding for findings in by_chapter(root).values() for finding in findings]
+
+
+def by_chapter(root: Path) -> dict[str, list[Finding]]:
+    """Return the findings of every chapter of the book at ``root``, by the chapter's name."""
+    paths = {book.name(path, root): path for path in book.chapters(root)}
+    texts = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    built: dict[str, NotebookNode] = {}
+    missing: dict[str, str] = {}
+    for name, path in paths.items():
+        if cache.is_notebook(path):
+            try:
+                built[name] = cache.executed(path)
+            except cache.NotBuilt as error:
+                missing[name] = str(error)
+    keys = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
+    uses = {name: _uses_by_chapter(read(text), name) for name, text in texts.items()}
+    result = {}
+    for name, path in paths.items():
+        where = path.relative_to(root).as_posix()
+        shown = {key for uses_of in uses.values() for document, key in uses_of if document == name}
+        known = None if name in missing else keys.get(name, set())
+        found = lint_text(texts[name], path=where, keys=known, elsewhere=keys, used=shown)
+        if name in built:
+            found += _outputs(read(texts[name]), built[name], where)
+        if name in missing:
+            found.append(Finding(where, 1, "not-built", missing[name]))
+        result[name] = sorted(found)
+    return result
+
+
+_Found = tuple[int, str, str]
+
+
+def _numbers(page: Page) -> Iterator[_Found]:
+    for passage in page.passages:
+        for number in typed(passage.text):
+            yield passage.line(number.start), number.rule, _typed(number.seen, passage.takes_roles)
+
+
+def _typed(seen: str, takes_roles: bool) -> str:
+    said = f"\u201c{seen}\u201d is typed by hand; nothing turns red when the code gives another; "
+    if not takes_roles:
+        said += "no role works in this place: say it without the number, or move it into the text"
+    else:
+        said += (
+            'compute it in a cell, figure("a_name", value, unit), and write {glue:text}`a_name` '
+            f"here; if it is a premise or a quoted source, write {{given}}`{seen}`"
+        )
+    if _OPEN_BASE.search(seen):
+        said += "; and the unit leaves its base open: kB is 1000 bytes, KiB is 1024"
+    return said
+
+
+def _listings(page: Page) -> Iterator[_Found]:
+    for listing in page.listings:
+        seen = ""
+        if listing.kind == "included":
+            for option in _BY_LINE:
+                if option in listing.options:
+                    seen = f"{listing.language} is included with :{option}:"
+                    yield listing.line, "listing-lines", told("listing-lines", seen)
+            continue
+        if listing.kind == "nested-cell":
+            seen = "a {code-cell} inside another directive or a list does not run"
+        elif listing.kind == "indented":
+            seen = "indented text is shown as code"
+        elif not listing.language:
+            seen = "a code block names no language"
+        elif listing.language in _PYTHON:
+            seen = f"a {listing.language} listing is typed by hand"
+        if seen:
+            yield listing.line, "listing", told("listing", seen)
+
+
+def _pictures(page: Page) -> Iterator[_Found]:
+    for picture in page.pictures:
+        if not picture.alt.strip():
+            seen = f"the picture {picture.target} has no alternative text"
+            yield picture.line, "alt-text", told("alt-text", seen)
+    for cell in page.cells:
+        options = cell.options.get("mystnb")
+        if isinstance(options, dict) and "figure" in options and not _alt(cell):
+            seen = "the cell draws a figure that has no alternative text"
+            yield cell.line, "alt-text", told("alt-text", seen)
+
+
+def _alt(cell: Cell) -> str:
+    """Return the alternative text that the cell's options give its pictures."""
+    options = cell.options.get("mystnb")
+    image = options.get("image") if isinstance(options, dict) else None
+    return str(image.get("alt") or "").strip() if isinstance(image, dict) else ""
+
+
+def _front_matter(page: Page) -> Iterator[_Found]:
+    front = page.front
+    makes_cells = front.get("file_format") == "mystnb" or "jupytext" in front
+    if not (page.cells or makes_cells or "kernelspec" in front):
+        return
+    missing = [] if makes_cells else ["file_format: mystnb (or jupytext)"]
+    if "kernelspec" not in front:
+        missing.append("kernelspec")
+    if missing:
+        seen = f"the front matter lacks {' and '.join(missing)}"
+        yield 1, "front-matter", told("front-matter", seen)
+
+
+def _uses_by_chapter(page: Page, name: str) -> set[tuple[str, str]]:
+    """Return (chapter, key) for every figure that the page shows."""
+    return {(_document(use.document, name), use.key) for use in page.uses}
+
+
+def _document(document: str, name: str) -> str:
+    """Return the chapter that ``document``, written in chapter ``name``, means."""
+    if not document:
+        return name
+    return (Path(name).parent / document.removesuffix(".md")).as_posix()
+
+
+def _keys(
+    page: Page,
+    keys: Collection[str],
+    elsewhere: Mapping[str, Collection[str]],
+    used: Collection[str],
+) -> Iterator[_Found]:
+    for use in page.uses:
+        if not use.document and use.key not in keys:
+            seen = f"no cell of this chapter records {use.key!r}{_near(use.key, keys)}"
+            yield use.line, "undefined-key", told("undefined-key", seen)
+        elif use.document and use.key not in elsewhere.get(_document(use.document, "."), ()):
+            seen = f"no cell of {use.document} records {use.key!r}"
+            yield use.line, "undefined-key", told("undefined-key", seen)
+    shown = {use.key for use in page.uses if not use.document} | set(used)
+    for key in sorted(set(keys) - shown):
+        yield _made_at(page, key), "unused-key", told("unused-key", f"no text shows {key!r}")
+
+
+def _near(key: str, keys: Collection[str]) -> str:
+    near = get_close_matches(key, keys, n=1)
+    return f" (it does record {near[0]!r})" if near else ""
+
+
+def _made_at(page: Page, key: str) -> int:
+    """Return the line of the code that makes the figure, as nearly as the source tells."""
+    quoted = re.compile(rf"""(["']){re.escape(key)}\1""")
+    for cell in page.cells:
+        for offset, text in enumerate(cell.source.split("\n")):
+            if quoted.search(text):
+                return cell.source_line + offset
+    return page.cells[0].line if page.cells else 1
+
+
+def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]:
+    """Yield what only the outputs show: keys made twice, pictures drawn without words."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    lines = [cell.line for cell in page.cells]
+    made: dict[str, int] = {}
+    for record in book.records(notebook):
+        first = made.setdefault(record.name, record.cell)
+        if first != record.cell:
+            seen = f"{record.name!r} is made in cell {first} and again in cell {record.cell}"
+            line = lines[record.cell - 1]
+            yield Finding(path, line, "duplicate-key", told("duplicate-key", seen))
+    for cell, source in zip(cells, page.cells, strict=True):
+        if _shows_picture(cell) and not _alt(source):
+            seen = "the cell draws a picture that has no alternative text"
+            yield Finding(path, source.line, "alt-text", told("alt-text", seen))
+
+
+def _shows_picture(cell: NotebookNode) -> bool:
+    if {"remove-output", "remove-cell"} & set(cell.metadata.get("tags", ())):
+        return False
+    return any(
+        kind.startswith("image/")
+        for output in cell.get("outputs", ())
+        for kind in output.get("data", {})
+    )

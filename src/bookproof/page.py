@@ -1,0 +1,72 @@
+"""What a chapter consists of, as far as the lint is concerned."""
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A run of prose as one flat text, which knows the source line of each of its characters.
+
+    ``takes_roles`` is false where the build prints the text as it stands (alternative text).
+    """
+
+    text: str
+    starts: tuple[int, ...]
+    lines: tuple[int, ...]
+    takes_roles: bool = True
+
+    def line(self, offset: int) -> int:
+        """Return the source line of the character at ``offset``."""
+        return self.lines[max(0, bisect_right(self.starts, offset) - 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A glue role or directive: which key it shows, of which document ("" is this one)."""
+
+    key: str
+    document: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Code on the page that no cell runs."""
+
+    kind: Literal["fence", "indented", "included", "nested-cell"]
+    language: str
+    options: dict[str, str]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A code cell that runs: its source, its line, and the options that stand above the source."""
+
+    source: str
+    options: dict[str, object]
+    line: int
+    source_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that the text places, and the words that stand in for it."""
+
+    target: str
+    alt: str
+    line: int
+
+
+@dataclass(slots=True)
+class Page:
+    """All that the lint wants to know about one chapter."""
+
+    front: dict[str, object] = field(default_factory=dict)
+    passages: list[Passage] = field(default_factory=list)
+    uses: list[Use] = field(default_factory=list)
+    listings: list[Listing] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)

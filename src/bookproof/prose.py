@@ -1,0 +1,285 @@
+"""Read a chapter as its reader does: which text is prose, at which line, and what stands beside it.
+
+The text is parsed by MyST's own parser and walked token by token, into directives whose body is
+MyST too. Code, mathematics, addresses and HTML are not prose; in the flat text they leave
+``OBJECT``.
+"""
+
+import re
+from html.parser import HTMLParser
+from typing import Literal
+
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+
+from bookproof.directives import NO_BODY, NO_TITLE, PROSE_OPTIONS, directive, prose_values
+from bookproof.page import Cell, Listing, Page, Passage, Picture, Use
+from bookproof.quantities import LITERAL, OBJECT
+
+EXTENSIONS = (
+    "amsmath",
+    "attrs_block",
+    "attrs_inline",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "fieldlist",
+    "html_image",
+    "strikethrough",
+    "substitution",
+    "tasklist",
+)
+"""Everything MyST can read that does not rewrite the text (as smart quotes would)."""
+
+_CODE = frozenset(("code", "code-block", "sourcecode"))
+
+_READ = """
+    abbr abbreviation sub sup subscript superscript strong emphasis kbd guilabel menuselection span
+    dfn title title-reference
+"""
+_PROSE_ROLES = frozenset(_READ.split())
+"""Roles whose whole text the reader reads; of any other only an explicit title is prose."""
+
+_TITLED = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
+
+# Code or mathematics that is nothing but a number, with or without a unit, is prose in disguise.
+_DISGUISED = re.compile(
+    r"[~\u2248\s]*[\d.,]*\d(?:\s?:\s?\d[\d.]*)?(?:\s?(?!x\b)[^\W\d_]{1,8}|\s?[%\u00d7])?\s*"
+)
+_TEX = (
+    (re.compile(r"\\(?:text|mathrm|mathit|operatorname)\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\times\b"), "\u00d7"),
+    (re.compile(r"\\(?:approx|sim)\b"), "\u2248"),
+    (re.compile(r"\\[,;:! ]|~|\{,\}"), lambda found: "," if found[0] == "{,}" else " "),
+    (re.compile(r"\\%"), "%"),
+)
+
+
+def read(text: str) -> Page:
+    """Return what ``text``, a chapter in MyST Markdown, consists of. Lines count from 1."""
+    reader = _Reader()
+    reader.block(text, 1, inside=False)
+    return reader.page
+
+
+class _Placed(StateInline):
+    """Inline parsing that notes in ``token.map`` where in the paragraph each token starts."""
+
+    def pushPending(self) -> Token:  # noqa: N802 - the parser's name
+        start = self.pos - len(self.pending)
+        token = super().pushPending()
+        token.map = [start, start]
+        return token
+
+    def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
+        token = super().push(ttype, tag, nesting)
+        token.map = [self.pos, self.pos]
+        return token
+
+
+def _parser() -> MarkdownIt:
+    config = MdParserConfig(enable_extensions=set(EXTENSIONS))
+    md = create_md_parser(config, RendererHTML)
+
+    def parse(src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        state = _Placed(src, md, env, tokens)
+        md.inline.tokenize(state)
+        for rule in md.inline.ruler2.getRules(""):
+            rule(state)
+        return state.tokens
+
+    # Joining neighbouring texts would lose the place of all but the last: the walk joins them.
+    md.core.ruler.disable("text_join")
+    md.inline.ruler2.disable("fragments_join")
+    md.inline.parse = parse  # type: ignore[method-assign]
+    return md
+
+
+class _Flat:
+    """Builds the flat text of one passage."""
+
+    def __init__(self) -> None:
+        self.parts: list[str] = []
+        self.starts: list[int] = []
+        self.lines: list[int] = []
+        self.length = 0
+
+    def add(self, text: str, line: int) -> None:
+        self.starts.append(self.length)
+        self.lines.append(line)
+        self.parts.append(text)
+        self.length += len(text)
+
+    def passage(self, *, takes_roles: bool) -> Passage:
+        return Passage("".join(self.parts), tuple(self.starts), tuple(self.lines), takes_roles)
+
+
+class _Images(HTMLParser):
+    """Collects the pictures in a piece of HTML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str, int]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            values = {name: value or "" for name, value in attrs}
+            hidden = values.get("aria-hidden") == "true" or values.get("role") == "presentation"
+            alt = "decoration" if hidden else values.get("alt", "")
+            self.found.append((values.get("src", ""), alt, self.getpos()[0]))
+
+
+class _Reader:
+    """Walks the token tree and fills a :class:`Page`."""
+
+    def __init__(self) -> None:
+        self.page = Page()
+        self.md = _parser()
+
+    def block(self, text: str, line: int, *, inside: bool) -> None:
+        """Read ``text``, whose first line is source line ``line``."""
+        here = 0
+        for token in self.md.parse(text):
+            here = token.map[0] if token.map else here
+            at = line + here
+            if token.type == "inline":
+                self.inline(token, at)
+            elif token.type in ("fence", "colon_fence"):
+                self.fence(token, at, inside=inside or token.level > 0)
+            elif token.type == "code_block":
+                self.page.listings.append(Listing("indented", "", {}, at))
+            elif token.type == "html_block":
+                self.html(token.content, at)
+            elif token.type == "front_matter" and not inside:
+                self.front_matter(token.content, at + 1)
+
+    def text(self, text: str, line: int, *, takes_roles: bool = True) -> None:
+        """Read ``text`` as one paragraph that starts at source line ``line``."""
+        for token in self.md.parseInline(text):
+            self.inline(token, line, takes_roles=takes_roles)
+
+    def inline(self, token: Token, line: int, *, takes_roles: bool = True) -> None:
+        flat = _Flat()
+        self.flatten(token.children or [], token.content, line, flat)
+        if flat.length:
+            self.page.passages.append(flat.passage(takes_roles=takes_roles))
+
+    def flatten(self, tokens: list[Token], source: str, line: int, flat: _Flat) -> None:
+        """Add the prose of inline ``tokens``, parsed from ``source``, to ``flat``."""
+        at, address = line, False
+        for token in tokens:
+            if token.map:
+                at = line + source.count("\n", 0, max(0, token.map[0]))
+            if token.type == "link_open":
+                address = token.info == "auto"
+            elif token.type == "link_close":
+                address = False
+            elif token.type in ("text", "text_special"):
+                flat.add(OBJECT if address else token.content, at)
+            elif token.type in ("softbreak", "hardbreak"):
+                flat.add(" ", at)
+            elif token.type == "code_inline":
+                flat.add(_undisguised(token.content), at)
+            elif token.type.startswith("math"):
+                flat.add(_undisguised(_plain_tex(token.content)), at)
+            elif token.type == "image":
+                self.image(token, at)
+                flat.add(OBJECT, at)
+            elif token.type == "myst_role":
+                self.role(token, at, flat)
+            elif token.type == "html_inline":
+                self.html(token.content, at)
+            elif not token.nesting:
+                flat.add(OBJECT, at)
+
+    def image(self, token: Token, line: int) -> None:
+        self.page.pictures.append(Picture(str(token.attrs.get("src", "")), token.content, line))
+        self.inline(token, line, takes_roles=False)
+
+    def role(self, token: Token, line: int, flat: _Flat) -> None:
+        name, content = str(token.meta["name"]), token.content
+        titled = _TITLED.fullmatch(content)
+        if name.startswith("glue"):
+            self.use(content, line)
+        elif name in _PROSE_ROLES:
+            flat.add(content, line)
+            return
+        elif name == "math":
+            flat.add(_undisguised(_plain_tex(content)), line)
+            return
+        elif titled and name != "given":
+            flat.add(titled[1], line)
+            return
+        flat.add(OBJECT, line)
+
+    def use(self, content: str, line: int) -> None:
+        document, _, key = content.strip().rpartition("::")
+        self.page.uses.append(Use(key.split(":")[0].strip(), document.strip(), line))
+
+    def html(self, content: str, line: int) -> None:
+        images = _Images()
+        images.feed(content)
+        for target, alt, offset in images.found:
+            self.page.pictures.append(Picture(target, alt, line + offset - 1))
+
+    def front_matter(self, content: str, line: int) -> None:
+        try:
+            front = yaml.safe_load(content)
+        except yaml.YAMLError:
+            return  # the build itself reports it
+        if isinstance(front, dict):
+            self.page.front = front
+            for text, at in prose_values(content, _in_front_matter):
+                self.text(text, line + at, takes_roles=False)
+
+    def fence(self, token: Token, line: int, *, inside: bool) -> None:
+        found = directive(token.info, token.content)
+        if found is None:
+            language = token.info.split()[0] if token.info.split() else ""
+            self.page.listings.append(Listing("fence", language.lower(), {}, line))
+            return
+        name, argument, options = found.name, found.argument, found.options
+        if name == "code-cell":
+            if inside:
+                self.page.listings.append(Listing("nested-cell", "python", {}, line))
+            else:
+                self.page.cells.append(Cell(found.body, found.tree, line, line + found.body_line))
+        elif name in _CODE:
+            self.page.listings.append(Listing("fence", argument.lower(), options, line))
+        elif name == "literalinclude":
+            self.page.listings.append(Listing("included", argument, options, line))
+        elif name in ("image", "figure", "glue:figure"):
+            self.page.pictures.append(Picture(argument, options.get("alt", ""), line))
+        if name.startswith("glue"):
+            self.use(argument, line)
+        if argument and name not in NO_TITLE:
+            self.text(argument, line)
+        for text, at in prose_values(found.block, lambda path: path[-1] in PROSE_OPTIONS):
+            self.text(text, line + found.block_line + at)
+        for text, at in prose_values(found.block, lambda path: path[-1] == "alt"):
+            self.text(text, line + found.block_line + at, takes_roles=False)
+        if name not in NO_BODY:
+            self.block(found.body, line + found.body_line, inside=True)
+
+
+def _undisguised(content: str) -> str:
+    """Return a number that only looks like code, marked as such; else the mark of an object."""
+    return LITERAL + content.strip() if _DISGUISED.fullmatch(content) else OBJECT
+
+
+def _plain_tex(content: str) -> str:
+    for pattern, plain in _TEX:
+        content = pattern.sub(plain, content)
+    return content
+
+
+def _in_front_matter(path: list[str]) -> bool:
+    """Return whether the reader, or a search engine, reads the front matter's value at ``path``."""
+    name = path[-1].split()
+    return "substitutions" in path[:-1] or name[:1] in (["title"], ["subtitle"], ["description"])

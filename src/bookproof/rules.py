@@ -1,0 +1,117 @@
+"""The lint's rules in one table: what each looks for, why that cannot stay, and how to mend it.
+
+The lint words its findings from this table, and the page on how the book is proofed is made
+from it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is looked for, why it cannot stay, and what to do."""
+
+    name: str
+    seen: str
+    why: str
+    mend: str
+
+
+_GLUE = (
+    'compute it in a cell, figure("a_name", value, unit), and write {glue:text}`a_name` here; '
+    "a premise or a quoted source is marked {given}`...`"
+)
+
+RULES: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "typed-number",
+            "a number with a unit, a percentage or a large count, typed by hand",
+            "it goes on standing there when the code gives another",
+            _GLUE,
+        ),
+        Rule(
+            "typed-ratio",
+            "a ratio typed by hand, in digits or in words",
+            "it goes on standing there when the code gives another",
+            _GLUE,
+        ),
+        Rule(
+            "bare-figure",
+            "a long number or decimal typed by hand",
+            "nobody invents such a number: it was computed once, and may be false by now",
+            _GLUE,
+        ),
+        Rule(
+            "undefined-key",
+            "a glue role whose key no cell of the chapter records",
+            "the page would show nothing there",
+            "correct the key, or make the figure in a cell of this chapter",
+        ),
+        Rule(
+            "unused-key",
+            "a figure that no text shows",
+            "it is locked and proofed for nobody",
+            "show it with {glue:text}, or use a plain variable in place of figure()",
+        ),
+        Rule(
+            "duplicate-key",
+            "a figure made in two cells of one chapter",
+            "the text shows the last one, wherever it stands",
+            "give each its own name",
+        ),
+        Rule(
+            "listing",
+            "code on the page that is neither executed nor included",
+            "it goes on standing there when the code it shows has changed",
+            "make it a {code-cell}, or include the object: {literalinclude} with :pyobject:; text "
+            "that is no Python names its language (console, text, toml)",
+        ),
+        Rule(
+            "listing-lines",
+            "an included listing that is cut or marked by line numbers",
+            "one line more above it, and it shows something else",
+            "choose by name: :pyobject:, or :start-after: and :end-before:",
+        ),
+        Rule(
+            "alt-text",
+            "a picture without alternative text",
+            "who cannot see it is not told what it shows",
+            "say what the picture shows: ![words](file), :alt: words, or in a cell's options "
+            "mystnb: {image: {alt: words}}",
+        ),
+        Rule(
+            "front-matter",
+            "a chapter with cells whose front matter does not make it a notebook",
+            "its cells would not run, and its launch buttons would be missing",
+            "open it with file_format: mystnb (or jupytext:) and kernelspec: {name: python3, "
+            "display_name: Python 3}",
+        ),
+        Rule(
+            "not-built",
+            "a chapter without outputs that match it",
+            "its keys and pictures cannot be checked",
+            "build the book: make book",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing to mend: where it is, which rule it breaks, what was seen, why, and what to do."""
+
+    path: str
+    line: int
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        """Return the finding as one line that an editor can jump from."""
+        return f"{self.path}:{self.line}: {self.rule}: {self.message}"
+
+
+def told(rule: str, seen: str) -> str:
+    """Return a finding's message: what was seen, why it cannot stay, what to do."""
+    return f"{seen}; {RULES[rule].why}; {RULES[rule].mend}"
