@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
     """The theme's options that follow from the course and its address; without one, no button that needs one."""
     options: dict[str, Any] = {
-        "logo": {"text": settings.course.name, "alt_text": ""},
         "navbar_persistent": [],  # the theme already shows a search field
         "show_toc_level": 2,
         "use_download_button": True,

@@ -80,7 +80,9 @@ class Sources:
     def _resolve(self, module: str, name: str) -> Iterator[Path]:
         """The files behind `name` of `module`: one module, its `__init__` and one module, or the whole package."""
         file = self._module(module)
-        if file is None:  # no module of ours by that name: a typing mistake, which running the cell will show
+        if (
+            file is None
+        ):  # no module of ours by that name: a typing mistake, which running the cell will show
             return
         if file.name != "__init__.py":
             yield file
@@ -124,7 +126,9 @@ def _parse(cell: str) -> ast.Module | None:
     try:
         return ast.parse(cell)
     except SyntaxError:
-        from IPython.core.inputtransformer2 import TransformerManager  # slow to import, seldom needed
+        from IPython.core.inputtransformer2 import (
+            TransformerManager,
+        )  # slow to import, seldom needed
 
     try:
         return ast.parse(TransformerManager().transform_cell(cell))

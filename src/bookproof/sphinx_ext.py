@@ -57,7 +57,13 @@ def _depends(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _given(
-    name: str, rawtext: str, text: str, lineno: int, inliner: Inliner, options: Any = None, content: Any = None
+    name: str,
+    rawtext: str,
+    text: str,
+    lineno: int,
+    inliner: Inliner,
+    options: Any = None,
+    content: Any = None,
 ) -> tuple[list[nodes.Node], list[nodes.system_message]]:
     """The role `given`: its text as it stands, in a span that the lint and the style sheet know."""
     return [nodes.inline(rawtext, text, classes=["given"])], []
@@ -69,6 +75,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     mathematics.setup(app)
     pages.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
+    # Jupyter Book always sets this value of an extension that the book leaves out.
+    app.add_config_value("comments_config", {}, "html", types=dict)
     app.add_role("given", _given)
     # Before the extensions that read the theme's options and the site's name.
     app.connect("config-inited", _from_course, priority=100)
