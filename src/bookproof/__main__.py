@@ -35,13 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "rules":
         return _rules()
     # Imported here, so that --help and a mistyped command answer at once.
+    from bookproof.book import BookError
     from bookproof.cache import NotBuilt
     from bookproof.course import CourseError, find_root
     from bookproof.lock import LockError
 
     try:
         return _RUN[command](find_root())
-    except (CourseError, LockError, NotBuilt) as error:
+    except (BookError, CourseError, LockError, NotBuilt) as error:
         print(f"bookproof: {error}", file=sys.stderr)
         return 2
 

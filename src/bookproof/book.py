@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
-PREFIX = "application/papermill.record/"
+
+class BookError(LookupError):
+    """The table of contents names a page that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def chapters(root: Path) -> list[Path]:
     Pages outside the table of contents are not published, but they are drafts of ones that will be.
     """
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [_page(root / entry) for entry in _entries(contents)]
+    listed = [_page(root, entry) for entry in _entries(contents)]
     beside = sorted(
         path
         for path in (root / "book").rglob("*.md")
@@ -67,6 +69,17 @@ def _entries(node: object) -> Iterator[str]:
             yield from _entries(value)
 
 
-def _page(path: Path) -> Path:
-    """Return the file that an entry means: the suffix may be left out."""
-    return path if path.suffix and path.is_file() else path.with_name(path.name + ".md")
+def _page(root: Path, entry: str) -> Path:
+    """Return the file that an entry means: its suffix may be left out."""
+    for path in (
+        root / entry,
+        root / f"{entry}.md",
+        root / f"{entry}.ipynb",
+        root / f"{entry}.rst",
+    ):
+        if path.is_file():
+            return path
+    raise BookError(
+        f"_toc.yml names {entry}, and there is no such page; the book has no page to show there; "
+        f"write {entry}.md, or take the entry out"
+    )

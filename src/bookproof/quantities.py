@@ -68,7 +68,9 @@ _RATIO = {
         rf"(?<!{_TERM})(?<!{_TERM}\s){_QUANTITY}\s?x"
         rf"(?!\w|{_OPERAND}|\s?{_TERM}|[)\u00b2\u00b3\u00b7])"
     ),
-    "\u00d72": rf"(?<![\w)\]{OBJECT}])(?<![\w)\]{OBJECT}]\s)[\u00d7\u2715]\s?{_NUM}",
+    "\u00d72": (
+        rf"(?<![\w)\]{OBJECT}])(?<![\d)\]{OBJECT}]\s)(?<!\b[A-Za-z]\s)[\u00d7\u2715]\s?{_NUM}"
+    ),
     "10 times": rf"{_QUANTITY}[\s-]?(?i:times|fold)\b",
     "ten times": rf"\b(?i:(?:{_WORD})[\s-]times\b|(?:{_WORD})[\s-]?fold\b)",
     "3:1": rf"(?<![\w.:]){_NUM}\s?:\s?{_NUM}(?![:\w])",
