@@ -78,7 +78,7 @@ INNOCENT = [
     "The function y = 3x + 1, or 2x + 1, is O(1).",
     "Run it twice. One byte at a time. Double the batch, and the price doubles.",
     "The first half of the chapter, the other half of the budget, half-way, one-to-one.",
-    "Fill it with 0s and 1s, 2 lines at a time.",
+    "Fill it with 0s and 1s, 2 lines at a time. A factor of 0 ends the path, one of 1 does not.",
     "The cost is {given}`64 KB`, {given}`about 2x`, {given}`three times`, {given}`0.2689`.",
     "It costs {glue:text}`n`, or {glue}`n`, or {glue:text}`other::n:s`.",
     "The code `x[1:3] * 2.0000`, `nbytes = 65536`, `1e-6` and ```a `64 KB` literal```.",

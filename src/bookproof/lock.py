@@ -8,6 +8,7 @@ Of a measured figure the lock holds only that it exists.
 import json
 import math
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,8 @@ _HEADER = """\
 # Every figure of the book, as it was last accepted. Written by `make lock`; do not edit.
 # A changed line here is a number that changes for the reader: review it as such.
 """
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class LockError(ValueError):
@@ -163,7 +166,7 @@ def render(new: Figures, old: Figures | None = None) -> str:
     parts = [_HEADER]
     for chapter in sorted(new):
         before = (old or {}).get(chapter, {})
-        parts.append(f"\n[{chapter if chapter.isidentifier() else _toml(chapter)}]\n")
+        parts.append(f"\n[{chapter if _BARE_KEY.fullmatch(chapter) else _toml(chapter)}]\n")
         for key, locked in sorted(new[chapter].items()):
             kept = before.get(key)
             parts.append(f"{key} = {(kept if kept and kept.same(locked) else locked).line()}\n")

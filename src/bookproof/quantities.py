@@ -78,7 +78,7 @@ _RATIO = {
     "ratio of 3 to 1": rf"\b(?i:ratio(?:\sis|\sof)?\s(?:{_NUM}|{_WORD})\sto)\s(?:{_NUM}|\w+)",
     "factor of ten": (
         rf"\b(?i:factor\s(?:of\s)?(?:(?:about|roughly|nearly|over|up to)\s)?)"
-        rf"{LITERAL}?(?:{_NUM}|(?i:{_WORD})\b)"
+        rf"(?![01]\b(?!\.\d)){LITERAL}?(?:{_NUM}|(?i:{_WORD})\b)"
     ),
     "twice as": r"\b(?i:(?:twice|thrice)\s(?:as|the|that|its|what|their|this|more|over))\b",
     "half the": rf"{_NOT_PART}\b(?i:half\s(?:the|of|as|its|that|their|an?|this))\b",
