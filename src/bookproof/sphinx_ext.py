@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx.errors import ConfigError
 from sphinx.util import logging
 
 from bookproof import cache, course, execution, mathematics, pages, repository
@@ -28,12 +29,15 @@ logger = logging.getLogger(__name__)
 def _from_course(app: Sphinx, config: Config) -> None:
     """Set all that follows from `course.toml`, the repository's address and the installed versions."""
     root = Path(app.srcdir)
-    settings = course.load(root / course.FILE)
+    try:
+        settings = course.load(root / course.FILE)
+        place = repository.address(root)
+    except course.CourseError as error:
+        raise ConfigError(str(error)) from None
     config.project = config.html_title = settings.course.name
     config.author = settings.course.author
     config.copyright = f"{settings.course.year}, {settings.course.author}"
     config.bookproof_versions = cache.versions()
-    place = repository.address(root)
     config.html_theme_options = {
         **config.html_theme_options,
         **pages.theme_options(settings, place),

@@ -1,0 +1,113 @@
+"""The pytest plugin that lets `pytest --nbval book` run every chapter again and compare it with the built book.
+
+nbval reads `.ipynb` files and compares nothing where a cell has no stored output. Here each `*.md` chapter that
+holds cells is read as the build reads it, its reference is what the build cached for exactly this text and engine
+(`bookproof.cache.executed`), and a reference that is missing is a failure. Each chapter runs in a fresh kernel,
+in its own folder.
+
+Compared are printed text, results, HTML, SVG, error names and messages, and the text of each glued figure. Not
+compared are measured figures (that there is one is), and what nbval always leaves out: `image/png`, `image/jpeg`
+and the frames of a traceback. nbval's own handling of `.ipynb` files stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import copy
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from nbformat import NotebookNode
+from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
+
+from bookproof import cache
+from bookproof.course import CourseError, find_root
+
+_MEASURED = {"text/plain": "a measured figure"}
+# With these a cell would run and prove nothing.
+_SILENT = {"check": False, "skip": True}
+
+
+class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
+    """A chapter in MyST Markdown; nbval runs its cells."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """One item a code cell, its reference outputs from the last build."""
+        try:
+            notebook = (
+                cache.executed(self.path)
+                if self.compare_outputs
+                else cache.read(self.path, find_root(self.path.parent))
+            )
+        except cache.NotBuilt as error:
+            raise self.CollectError(str(error)) from None
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        if self.compare_outputs:
+            for number, cell in enumerate(cells):
+                self._comparable(number, cell)
+        with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
+            items: list[Any] = list(super().collect())
+        for item in items:
+            item.compare_outputs = _settling(item.compare_outputs)
+        return items
+
+    def _comparable(self, number: int, cell: NotebookNode) -> None:
+        """Refuse a cell that would be run without being compared."""
+        options = dict([*find_metadata_tags(cell.metadata), *find_comment_markers(cell.source)])
+        silent = any(options.get(name) is value for name, value in _SILENT.items())
+        if silent or (cell.source.strip() and cell.execution_count is None):
+            raise self.CollectError(
+                f"{self.path.name}, cell {number}: its tags or comments keep it from being run and compared, "
+                "so its output could be false unseen; remove them (a timing is a figure with measured=True)"
+            )
+
+    def setup(self) -> None:
+        """Start the chapter's kernel, and have it run cells as the build's kernel does."""
+        super().setup()
+        kernel = self.kernel
+
+        def execute(source: str, allow_stdin: bool | None = None) -> str:
+            # nbval keeps no history, and without one IPython does not see the `;` that hides a result.
+            message: str = kernel.kc.execute(
+                source, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+            )
+            return message
+
+        kernel.execute_cell_input = execute
+
+
+def _settling(compare: Callable[..., bool]) -> Callable[..., bool]:
+    """nbval's comparison, with the text of each measured figure left out."""
+
+    def settled(test: Any, ref: Any, skip_compare: Any = None) -> bool:
+        return compare(_settled(test), _settled(ref), skip_compare)
+
+    return settled
+
+
+def _settled(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """The outputs, with the text of measured figures replaced by one that does not change."""
+    settled = []
+    for output in outputs:
+        if output.get("metadata", {}).get("bookproof", {}).get("measured"):
+            output = copy(output)
+            output["data"] = _MEASURED
+        settled.append(output)
+    return settled
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect a Markdown file of a course when nbval is on and the file holds cells."""
+    option = parent.config.option
+    if file_path.suffix != ".md" or not (option.nbval or option.nbval_lax):
+        return None
+    if not cache.is_notebook(file_path):
+        return None
+    try:
+        find_root(file_path.parent)
+    except CourseError:
+        return None
+    chapter: pytest.Collector = Chapter.from_parent(parent, path=file_path)
+    return chapter

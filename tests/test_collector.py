@@ -1,0 +1,151 @@
+"""`pytest --nbval` is green on a book as it was built, and red on every drift planted in one."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_book import CHANCE, RAISES, REPO, UNSEEN, TinyBook, environment
+
+CELLS = 3
+
+
+def _tamper(book: TinyBook, old: str, new: str) -> None:
+    """Change an output in the built book's cache."""
+    for path in (book.root / "_build/.jupyter_cache/executed").rglob("base.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        if old in text:
+            path.write_text(text.replace(old, new), encoding="utf-8")
+            json.loads(path.read_text(encoding="utf-8"))
+            return
+    raise AssertionError(f"no built output holds {old!r}")
+
+
+def _nothing_built(book: TinyBook) -> None:
+    (book.root / "_build/.jupyter_cache/global.db").unlink()
+
+
+def _nothing(book: TinyBook) -> None:
+    """Leave the book as it was built."""
+
+
+NOT_BUILT = "no built outputs match this text, engine and settings"
+SPACE = "\N{NO-BREAK SPACE}"
+
+# name: what is done to a built book, the chapter run, what must be said
+DRIFTS: dict[str, tuple[Callable[[TinyBook], None], str, str]] = {
+    "changed glue value": (
+        lambda book: _tamper(book, f"42{SPACE}KiB", f"41{SPACE}KiB"),
+        "one",
+        "mismatch 'application/papermill.record/text/plain'",
+    ),
+    "changed printed output": (
+        lambda book: _tamper(book, "the answer is 42", "the answer is 41"),
+        "one",
+        "mismatch 'stdout'",
+    ),
+    "changed error message": (
+        lambda book: _tamper(book, '"division by zero"', '"division by nought"'),
+        "one",
+        "mismatch 'evalue'",
+    ),
+    "measured figure gone": (
+        lambda book: _tamper(book, '"measured": true', '"measured": false'),
+        "one",
+        "Outputs differ|fields from running code",
+    ),
+    "raising cell": (_nothing, "raises", "ValueError"),
+    "nondeterministic cell": (_nothing, "chance", "mismatch 'stdout'"),
+    "cell kept from comparison": (_nothing, "unseen", "keep it from being run and compared"),
+    "engine changed without rebuild": (
+        lambda book: book.replace("src/tiny/one.py", "42", "6 * 7"),
+        "one",
+        NOT_BUILT,
+    ),
+    "text changed without rebuild": (
+        lambda book: book.replace("book/one.md", "the answer is", "my answer is"),
+        "one",
+        NOT_BUILT,
+    ),
+    "nothing built": (_nothing_built, "one", NOT_BUILT),
+}
+
+
+def _pytest(folder: Path, books: list[TinyBook], *paths: str) -> str:
+    """Run nbval in one process over chapters of several books, each with its own engine."""
+    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
+    sources = [str(book.root / "src") for book in books]
+    path = os.pathsep.join([*sources[:1], str(REPO / "src")])
+    # Warnings are errors, and the real book's own plugin registration may or may not be installed.
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-rA"]
+    if not _registered():
+        command += ["-p", "bookproof.collector"]
+    done = subprocess.run(
+        [*command, "--nbval", "--continue-on-collection-errors", *paths],
+        cwd=folder,
+        env=environment(folder) | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        check=False,
+    )
+    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout) + f"\nstatus {done.returncode}"
+
+
+def _registered() -> bool:
+    from importlib.metadata import entry_points
+
+    return any(point.value == "bookproof.collector" for point in entry_points(group="pytest11"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> TinyBook:
+    root = tmp_path_factory.mktemp("collector") / "built"
+    book = TinyBook.create(root, ("chance", CHANCE), ("raises", RAISES), ("unseen", UNSEEN))
+    first = book.build()
+    assert first.status == 0, first.text
+    return book
+
+
+@pytest.fixture(scope="module")
+def report(built: TinyBook) -> dict[str, str]:
+    """What one pytest process says of each drift: the sections of its report that name the book."""
+    folder = built.root.parent
+    books, paths, names = [built], [], {}
+    for number, (name, (plant, chapter, _)) in enumerate(DRIFTS.items()):
+        book = built.copy(folder / f"drift{number}")
+        plant(book)
+        books.append(book)
+        paths.append(f"drift{number}/book/{chapter}.md")
+        names[name] = f"drift{number}/"
+    text = _pytest(folder, books, *paths)
+    sections = re.split(r"\n(?=_{3,} .* _{3,}\n)", text)
+    return {
+        name: "\n".join(part for part in sections if place in part.splitlines()[0])
+        for name, place in names.items()
+    }
+
+
+@pytest.mark.parametrize("name", DRIFTS)
+def test_a_planted_drift_is_red(report: dict[str, str], name: str) -> None:
+    said = DRIFTS[name][2]
+    assert re.search(said, report[name]), report[name]
+
+
+def test_a_book_as_built_is_green_and_every_cell_of_it_ran(built: TinyBook) -> None:
+    text = _pytest(built.root.parent, [built], "built/book/one.md", "built/book/two.md")
+    assert f"{CELLS + 1} passed" in text, text
+    assert text.endswith("status 0")
+    assert "PASSED built/book/one.md::Cell 2" in text
+
+
+def test_a_page_without_cells_is_not_collected(built: TinyBook) -> None:
+    text = _pytest(built.root.parent, [built], "built/book/index.md")
+    assert "collected 0 items" in text
+    assert "no tests ran" in text or "not found" in text
