@@ -10,7 +10,7 @@
 """
 
 from bytegrad import budget, memory
-from bytegrad.draw import draw
+from bytegrad.pictures import draw
 from bytegrad.errors import BytegradError, DtypeError, GradcheckError, GraphError, ShapeError
 from bytegrad.numeric import gradcheck, numerical_gradient
 from bytegrad.patch import autograd_enabled, disable_autograd, enable_autograd

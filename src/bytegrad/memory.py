@@ -133,7 +133,7 @@ class Ledger:
         Raises:
             ValueError: an unknown unit or kind.
         """
-        from bytegrad.draw import timeline
+        from bytegrad.pictures import timeline
 
         return timeline(self, ax, unit, _known(kinds))
 

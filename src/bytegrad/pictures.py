@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bytegrad.memory import Ledger
 
 #: One colour a role, in every picture of the book.
-COLOURS = {"activation": "#3b7dd8", "input": "#8a6fd1", "parameter": "#c9722b"}
+COLOURS = {"activation": "#4488f2", "input": "#9c5aaa", "parameter": "#b0574a"}
 
 _BOX, _LINE, _GAP_X, _GAP_Y, _BEND = 96, 16, 14, 34, 22
 
@@ -69,6 +69,11 @@ def draw(
         GraphError: a Tensor without a graph, or whose graph was freed.
     """
     nodes = _value_nodes(root) if isinstance(root, Value) else _tensor_nodes(root, names or {})
+    return picture(nodes, title)
+
+
+def picture(nodes: list[Node], title: str = "") -> Drawing:
+    """Draw boxes and the edges between them, each box below its inputs, which stand earlier in the list."""
     placement = place([[source for source, _ in node.inputs] for node in nodes])
     return Drawing(_svg(nodes, placement, title or _describe(nodes)), len(nodes))
 

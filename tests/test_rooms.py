@@ -1,0 +1,123 @@
+"""The engine's house: imports point down, an op has one place, importing does nothing."""
+
+import ast
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bytegrad as bg
+import bytegrad.tensor
+
+SRC = Path(bg.__file__).parent
+
+#: The rooms from the ground floor up: a room may import what stands before it.
+ROOMS = [
+    "errors",
+    "value",
+    "budget",
+    "layout",
+    "tensor",
+    "record",
+    "rules",
+    "engine",
+    "patch",
+    "numeric",
+    "memory",
+    "pictures",
+    "__init__",
+]
+
+#: Methods of Tensor that make a Tensor and have no derivative, each for a reason that its docstring gives.
+WITHOUT_GRADIENT = {"detach", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+
+
+def imports(room: str) -> set[str]:
+    """Return the rooms that a room imports when it is loaded."""
+    tree = ast.parse((SRC / f"{room}.py").read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "bytegrad":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bytegrad."):
+            found.add(str(node.module).split(".")[1])
+    return found
+
+
+def test_every_room_is_on_the_plan() -> None:
+    assert {path.stem for path in SRC.glob("*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room: str) -> None:
+    assert imports(room) <= set(ROOMS[: ROOMS.index(room)])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_engine_needs_only_numpy(room: str) -> None:
+    tree = ast.parse((SRC / f"{room}.py").read_text(encoding="utf-8"))
+    tops = {
+        name.split(".")[0]
+        for node in tree.body
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert tops - sys.stdlib_module_names <= {"numpy", "bytegrad"}
+
+
+def methods() -> dict[str, ast.FunctionDef]:
+    """Return the methods of Tensor by name."""
+    tree = ast.parse(Path(bytegrad.tensor.__file__).read_text(encoding="utf-8"))
+    tensor = next(
+        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Tensor"
+    )
+    return {node.name: node for node in tensor.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_a_primitive_has_a_rule_and_a_composite_has_none() -> None:
+    """What makes a Tensor out of arrays has a line in RULES; what uses other operations has not."""
+
+    def calls(node: Any) -> set[str]:
+        return {
+            call.func.id
+            for call in ast.walk(node)
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        }
+
+    primitives = {
+        name for name, node in methods().items() if calls(node) & {"wrap", "_elementwise"}
+    }
+    assert primitives - WITHOUT_GRADIENT == set(bg.RULES)
+
+
+def test_rules_are_named_after_their_operation() -> None:
+    assert all(rule.__name__.endswith("Backward") for rule in bg.RULES.values())
+    assert len(set(bg.RULES.values())) == len(bg.RULES)
+
+
+def test_public_names() -> None:
+    assert sorted(bg.__all__) == sorted(set(bg.__all__))
+    assert all(getattr(bg, name).__doc__ for name in bg.__all__ if name != "RULES")
+
+
+def test_importing_does_nothing(run_python: Any) -> None:
+    """No output, no autograd, no matplotlib, no random state touched."""
+    program = (
+        "import numpy as np; before = np.random.get_state()[1].tobytes()\n"
+        "import bytegrad, sys\n"
+        "assert not bytegrad.autograd_enabled()\n"
+        "assert 'matplotlib' not in sys.modules\n"
+        "assert np.random.get_state()[1].tobytes() == before"
+    )
+    assert run_python(program) == ""
+
+
+def test_no_module_carries_a_functions_name() -> None:
+    functions = {name for name in bg.__all__ if callable(getattr(bg, name))}
+    assert not functions & set(ROOMS)
