@@ -43,6 +43,8 @@ NUMBERS = [
     ("100 million parameters", "typed-number"),
     ("1999 live nodes", "typed-number"),
     ("94 lines", "typed-number"),
+    ("2 million", "typed-number"),
+    ("64 Kbytes", "typed-number"),
     (f"2{TIMES}", "typed-ratio"),
     (f"{TIMES}4", "typed-ratio"),
     ("2x", "typed-ratio"),
@@ -65,6 +67,7 @@ NUMBERS = [
     ("12345", "bare-figure"),
     ("0.2689", "bare-figure"),
     ("3.5e-14", "bare-figure"),
+    ("10\u207b\u2076", "bare-figure"),
 ]
 
 INNOCENT = [

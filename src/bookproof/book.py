@@ -13,6 +13,9 @@ class BookError(LookupError):
     """The table of contents names a page that is not there."""
 
 
+_NO_PAGES = {"_build", "_static", "_templates", ".ipynb_checkpoints"}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """One glued output: its key, the number of the code cell (from 1), and what figure() noted."""
@@ -25,14 +28,14 @@ class Record:
 def chapters(root: Path) -> list[Path]:
     """Return every page of the book at ``root``: those in the table of contents, then the rest.
 
-    Pages outside the table of contents are not published, but they are drafts of ones that will be.
+    Pages outside the table of contents are drafts, or parts that a chapter includes.
     """
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     listed = [_page(root, entry) for entry in _entries(contents)]
     beside = sorted(
         path
         for path in (root / "book").rglob("*.md")
-        if not any(part.startswith(("_", ".")) for part in path.relative_to(root).parts)
+        if not _NO_PAGES & set(path.relative_to(root).parts)
     )
     return list(dict.fromkeys(path for path in [*listed, *beside] if path.suffix == ".md"))
 

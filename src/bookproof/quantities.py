@@ -30,7 +30,7 @@ _WORD = (
     rf"|{_ONES}|\w+teen)"
 )
 
-_SIZES = r"(?:[kKMGTPE]i?[bB]|[kKMGT]bit)(?:/s)?"
+_SIZES = r"(?:[kKMGTPE]i?(?:[bB]|[bB]ytes?|bits?))(?:/s)?"
 _TIMES = r"(?:ns|[\u00b5\u03bcum]s|secs?|mins?|hrs?)"
 _OTHER = r"(?:[kKMGTP]?FLOPs?(?:/s)?|[kKMGTP]?FLOPS|[kMGT]?Hz|kWh|px)"
 _LETTERS = r"(?:[kKMGTB](?:/s)?|s|h|W|J|\u00b0C)"
@@ -49,6 +49,7 @@ _WITH_UNIT = re.compile(
     r"|\s?[%\u2030])"
 )
 _COUNT = re.compile(rf"{_QUANTITY}(?:\s[a-z][a-z-]*)?\s(?:{_COUNTED})\b")
+_MANY = re.compile(rf"{_START}{_NUM}[\s-](?:thousand|million|billion|trillion)\b")
 _WORD_UNIT = re.compile(
     rf"\b(?i:(?:zero|{_WORD})[\s-](?:{_SIZES}|{_TIMES}|{_NAMES})|one (?:percent|per cent))(?!\w)"
 )
@@ -92,7 +93,7 @@ _RATIOS = tuple(re.compile(pattern.replace("(?P<num>", "(?:")) for pattern in _R
 _BARE = re.compile(
     rf"(?<![\w.,:/#@{LITERAL}-])"
     rf"(?:{_GROUPED}|\d{{5,}}|\d*\.\d{{3,}}|\d+(?:\.\d+)?[eE][-+\u2212]?\d+"
-    r"|10[\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+)(?![\w/-]|\.\d)"
+    r"|10(?:\^-?\d+|[\u207b\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+))(?![\w/-]|\.\d)"
 )
 
 _DECADE = re.compile(r"(?:1[5-9]|20)\d0s|[01]s")
@@ -133,8 +134,9 @@ def _matches(text: str) -> Iterator[tuple[re.Match[str], str]]:
     for match in _COUNT.finditer(text):
         if len(match["num"]) > 1 or re.search("hundred|thousand|illion", match[0]):
             yield match, "typed-number"
-    for match in _WORD_UNIT.finditer(text):
-        yield match, "typed-number"
+    for pattern in (_MANY, _WORD_UNIT):
+        for match in pattern.finditer(text):
+            yield match, "typed-number"
     for pattern in _RATIOS:
         for match in pattern.finditer(text):
             yield match, "typed-ratio"
