@@ -79,9 +79,8 @@ def figure(
             one cell.
         UnitError: unknown or ambiguous unit, or a format that does not suit.
 
-    >>> x = figure("linear_x", 65536, "KiB", formula="batch · features · 4 B")
-    >>> x  # doctest: +NORMALIZE_WHITESPACE
-    linear_x = 64 KiB  (batch · features · 4 B)
+    >>> figure("dot_nodes", 2 * 1000 - 1, formula="2n - 1")
+    dot_nodes = 1,999  (2n - 1)
     """
     plain = _value(name, value, unit)
     made = Figure(_name(name), plain, units.checked(unit), formula, spec, measured)
