@@ -149,6 +149,7 @@ PLACES = {
     "entity": "Costs 64&nbsp;KB.\n",
     "inline HTML": "Costs <b>64 KB</b>.\n",
     "link text": "See [64 KB](x.md).\n",
+    "title of a link": 'See [it](x.md "Costs 64 KB").\n',
     "title of a reference": "See {ref}`64 KB of it <x>`.\n",
     "alternative text": "![Costs 64 KB](x.png)\n",
     "list": "- one\n- two\n\n  more, 64 KB\n",

@@ -176,6 +176,8 @@ class _Reader:
         for token in tokens:
             if token.map:
                 at = line + source.count("\n", 0, max(0, token.map[0]))
+            if title := token.attrs.get("title"):
+                self.text(str(title), at, takes_roles=False)
             if token.type == "link_open":
                 address = token.info == "auto"
             elif token.type == "link_close":
