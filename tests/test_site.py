@@ -1,7 +1,6 @@
-"""The build runs what changed, and only that; and what is wrong in a book is red however often it is built."""
+"""The build runs what changed, and only that; what is wrong is red however often it is built."""
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,9 @@ def book(built: TinyBook, tmp_path: Path) -> TinyBook:
     return built.copy(tmp_path / "book")
 
 
-def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(book: TinyBook) -> None:
+def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(
+    book: TinyBook,
+) -> None:
     page, download = book.page("one"), book.root / "_build/html/_sources/book/one.ipynb"
     cold = download.read_bytes()
     again = book.build()
@@ -83,7 +84,7 @@ def test_every_link_follows_the_one_address(book: TinyBook) -> None:
 
 
 def _plain(page: str) -> str:
-    """The page without the check sums of its style sheets, which Sphinx knows from the second build on."""
+    """The page without its style sheets' check sums, known from the second build on."""
     return re.sub(r"\?v=[0-9a-f]+", "", page)
 
 
@@ -91,7 +92,12 @@ WARNED = {
     "a reference": ("book/two.md", "{ref}`one`", "{ref}`gone`", "undefined label: 'gone'"),
     "a page": ("book/one.md", "(two.md)", "(three.md)", "target not found: 'three.md'"),
     "a figure": ("book/one.md", "`one_bytes`", "`no_bytes`", "No key 'no_bytes' found in glue"),
-    "a listing": ("book/one.md", ":pyobject: answer", ":pyobject: reply", "Object named 'reply' not"),
+    "a listing": (
+        "book/one.md",
+        ":pyobject: answer",
+        ":pyobject: reply",
+        "Object named 'reply' not",
+    ),
     "a formula": ("book/index.md", "$x^2$", "$x^2 \\frac$", "cannot typeset this formula"),
 }
 

@@ -1,4 +1,4 @@
-"""A book of two modules and a few chapters, with the real book's configuration, to plant faults in."""
+"""A small book with the real book's configuration, to plant faults in."""
 
 import os
 import re
@@ -76,10 +76,14 @@ if "PYTEST_VERSION" in os.environ:
 ```
 """
 )
-UNSEEN = HEAD + '# Unseen\n\n```{code-cell} ipython3\n:tags: [nbval-ignore-output]\nprint("x")\n```\n'
+UNSEEN = (
+    HEAD + '# Unseen\n\n```{code-cell} ipython3\n:tags: [nbval-ignore-output]\nprint("x")\n```\n'
+)
 
 FILES = {
-    "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n- file: book/one\n- file: book/two\n",
+    "_toc.yml": (
+        "format: jb-book\nroot: book/index\nchapters:\n- file: book/one\n- file: book/two\n"
+    ),
     "book/course.toml": '[course]\nname = "Tiny"\nauthor = "Nobody"\nyear = 2026\n',
     "book/references.bib": "",
     "book/index.md": INDEX,
@@ -160,7 +164,7 @@ class TinyBook:
 
 
 def environment(root: Path) -> dict[str, str]:
-    """This process's environment, with the tiny engine in reach and nothing that a build service or pytest set."""
+    """This process's environment with the tiny engine, without what CI or pytest set."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "PYTEST_"))}
     path = [str(root / "src"), str(REPO / "src")]
     return kept | {"PYTHONPATH": os.pathsep.join(path)}

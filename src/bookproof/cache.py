@@ -1,8 +1,9 @@
 """Executed chapters: each output is kept under a key that every cause of it is part of.
 
-jupyter-cache hashes a notebook's code and its `kernelspec`. It knows nothing of `src/`, so on its own it would go on
-showing the figures of an engine that is gone. Here the `kernelspec` gets a digest of all that the chapter's code depends on
-(see `bookproof.sources`) while the cache is asked, and never afterwards: an output of another engine cannot match.
+jupyter-cache hashes a notebook's code and its `kernelspec`. It knows nothing of `src/`, so on its
+own it would go on showing the figures of an engine that is gone. Here the `kernelspec` gets a
+digest of all that the chapter's code depends on (see `bookproof.sources`) while the cache is
+asked, and never afterwards: an output of another engine cannot match.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from bookproof.course import FILE, find_root
 from bookproof.sources import Sources
 
 CACHE = Path("_build", ".jupyter_cache")
 FIELD = "bookproof"  # the key's name in `metadata.kernelspec`
-# What besides our own files can change an output's text: the interpreter, arrays, pictures, how values are displayed.
+# What besides our own files can change an output's text: the interpreter, arrays, pictures, how
+# values are displayed.
 PACKAGES = ("numpy", "matplotlib", "matplotlib-inline", "ipython", "ipykernel")
 
 
@@ -68,7 +70,7 @@ def key(notebook: NotebookNode, root: Path) -> str:
 @contextmanager
 def keyed(notebook: NotebookNode, root: Path) -> Iterator[NotebookNode]:
     """The notebook with its key in `metadata.kernelspec`, for as long as the cache is asked."""
-    kernelspec = notebook.metadata.setdefault("kernelspec", NotebookNode())
+    kernelspec = notebook.metadata.setdefault("kernelspec", from_dict({}))  # type: ignore[no-untyped-call]
     kernelspec[FIELD] = key(notebook, root)
     try:
         yield notebook
@@ -80,17 +82,20 @@ def is_notebook(path: Path) -> bool:
     """Whether this page holds cells to run, by its front matter."""
     from myst_nb.core.read import is_myst_markdown_notebook
 
-    return is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
+    answer: bool = is_myst_markdown_notebook(path.read_text(encoding="utf-8"))
+    return answer
 
 
 def read(path: Path, root: Path) -> NotebookNode:
-    """The chapter as the build reads it (the same reader, the same syntax extensions), without outputs."""
+    """The chapter without outputs, as the build reads it (same reader, same extensions)."""
     from myst_nb.core.read import read_myst_markdown_notebook
     from myst_parser.config.main import MdParserConfig
 
     config = MdParserConfig(enable_extensions=_extensions(root))
     text = path.read_text(encoding="utf-8")
-    return read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
+    notebook: NotebookNode
+    notebook = read_myst_markdown_notebook(text, config, add_source_map=True, path=path)
+    return notebook
 
 
 def _extensions(root: Path) -> set[str]:
@@ -100,15 +105,16 @@ def _extensions(root: Path) -> set[str]:
 
 
 def executed(path: Path | str) -> NotebookNode:
-    """The chapter with the outputs of the last build, or `NotBuilt` if that build saw another text or engine."""
+    """The chapter with the last build's outputs; `NotBuilt` if it saw another text or engine."""
     from jupyter_cache import get_cache
 
     path = Path(path).resolve()
     root = find_root(path.parent)
     notebook = read(path, root)
+    found: NotebookNode
     missing = NotBuilt(
-        f"{path.relative_to(root)}: no built outputs match this text, engine and settings: there is nothing to "
-        "compare or to quote; build the book first (make book)"
+        f"{path.relative_to(root)}: no built outputs match this text, engine and settings: "
+        "there is nothing to compare or to quote; build the book first (make book)"
     )
     if not (root / CACHE / "global.db").is_file():
         raise missing

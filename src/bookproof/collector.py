@@ -1,13 +1,14 @@
-"""The pytest plugin that lets `pytest --nbval book` run every chapter again and compare it with the built book.
+"""The pytest plugin: `pytest --nbval book` runs every chapter again and compares it with the book.
 
-nbval reads `.ipynb` files and compares nothing where a cell has no stored output. Here each `*.md` chapter that
-holds cells is read as the build reads it, its reference is what the build cached for exactly this text and engine
-(`bookproof.cache.executed`), and a reference that is missing is a failure. Each chapter runs in a fresh kernel,
-in its own folder.
+nbval reads `.ipynb` files and compares nothing where a cell has no stored output. Here each `*.md`
+chapter that holds cells is read as the build reads it, its reference is what the build cached for
+exactly this text and engine (`bookproof.cache.executed`), and a reference that is missing is a
+failure. Each chapter runs in a fresh kernel, in its own folder.
 
-Compared are printed text, results, HTML, SVG, error names and messages, and the text of each glued figure. Not
-compared are measured figures (that there is one is), and what nbval always leaves out: `image/png`, `image/jpeg`
-and the frames of a traceback. nbval's own handling of `.ipynb` files stays as it is.
+Compared are printed text, results, HTML, SVG, error names and messages, and the text of each glued
+figure. Not compared are measured figures (that there is one is), and what nbval always leaves out:
+`image/png`, `image/jpeg` and the frames of a traceback. nbval's own handling of `.ipynb` files
+stays as it is.
 """
 
 from __future__ import annotations
@@ -59,8 +60,9 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         silent = any(options.get(name) is value for name, value in _SILENT.items())
         if silent or (cell.source.strip() and cell.execution_count is None):
             raise self.CollectError(
-                f"{self.path.name}, cell {number}: its tags or comments keep it from being run and compared, "
-                "so its output could be false unseen; remove them (a timing is a figure with measured=True)"
+                f"{self.path.name}, cell {number}: its tags or comments keep it from being run and "
+                "compared, so its output could be false unseen; remove them (a timing is a figure "
+                "with measured=True)"
             )
 
     def setup(self) -> None:
@@ -69,7 +71,8 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         kernel = self.kernel
 
         def execute(source: str, allow_stdin: bool | None = None) -> str:
-            # nbval keeps no history, and without one IPython does not see the `;` that hides a result.
+            # nbval keeps no history, and without one IPython does not see the `;` that hides a
+            # result.
             message: str = kernel.kc.execute(
                 source, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
             )
@@ -79,7 +82,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
 
 def _settling(compare: Callable[..., bool]) -> Callable[..., bool]:
-    """nbval's comparison, with the text of each measured figure left out."""
+    """Nbval's comparison, with the text of each measured figure left out."""
 
     def settled(test: Any, ref: Any, skip_compare: Any = None) -> bool:
         return compare(_settled(test), _settled(ref), skip_compare)

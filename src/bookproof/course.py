@@ -1,11 +1,11 @@
-"""What an instructor sets in `book/course.toml`, read and checked before anything is computed from it.
+"""What an instructor sets in `book/course.toml`, read and checked before anything uses it.
 
     from bookproof.course import load
     course = load()
     course.model.parameters  # 1_000_000_000
 
-Every mistake (an unknown section or key, a wrong type, an impossible value) is a `CourseError` that names the
-file and line, says why the value cannot work and what to write instead.
+Every mistake (an unknown section or key, a wrong type, an impossible value) is a `CourseError`
+that names the file and line, says why the value cannot work and what to write instead.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class About:
 
 @dataclass(frozen=True)
 class Address:
-    """`[repository]`: where a copy of the book lives; an empty url means: ask the environment or git."""
+    """`[repository]`: where this copy lives; an empty url means: ask the environment or git."""
 
     url: str = ""
     branch: str = "main"
@@ -109,7 +109,9 @@ def _is_int(value: object, least: int = 1) -> bool:
 
 
 def _is_size(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < float("inf")
+    )
 
 
 def _is_widths(value: object) -> bool:
@@ -135,13 +137,18 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "course": {
         "name": _TEXT,
         "author": _TEXT,
-        "year": Rule("a year of four digits", lambda year: _is_int(year, 1000) and int(str(year)) < 10000),
+        "year": Rule(
+            "a year of four digits", lambda year: _is_int(year, 1000) and int(str(year)) < 10000
+        ),
     },
     "repository": {"url": _URL, "branch": _TEXT},
     "launch": {"binder": _URL},
     "hardware": {"card": Rule("a size above zero", _is_size), "card_unit": _one_of(*CARD_UNITS)},
     "model": {"parameters": _COUNT, "dtype": _one_of(*DTYPES), "optimizer": _one_of(*OPTIMIZERS)},
-    "mlp": {"widths": Rule("a list of at least two whole numbers above zero", _is_widths), "batch": _COUNT},
+    "mlp": {
+        "widths": Rule("a list of at least two whole numbers above zero", _is_widths),
+        "batch": _COUNT,
+    },
     "linear": {"batch": _COUNT, "inputs": _COUNT, "outputs": _COUNT},
 }
 
@@ -157,14 +164,14 @@ _SECTIONS: Mapping[str, type] = {
 
 
 def find_root(start: Path | str | None = None) -> Path:
-    """The folder that holds `_toc.yml`: `start` (the working folder if not given) or the nearest above it."""
+    """The folder that holds `_toc.yml`: `start` (else the working folder) or the nearest above."""
     here = Path(start or Path.cwd()).resolve()
     for folder in (here, *here.parents):
         if (folder / "_toc.yml").is_file():
             return folder
     raise CourseError(
-        f"no _toc.yml in {here} or in any folder above it: without it the course's root is unknown; "
-        "run this from inside the course"
+        f"no _toc.yml in {here} or in any folder above it: without it the course's root is "
+        "unknown; run this from inside the course"
     )
 
 
@@ -176,7 +183,8 @@ def load(path: Path | str | None = None) -> Course:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise CourseError(
-            f"{file}: {error}: so it cannot be read as TOML; mend that line (text needs quotes, lists brackets)"
+            f"{file}: {error}: so it cannot be read as TOML; mend that line (text needs quotes, "
+            "lists need brackets)"
         ) from None
     sections = {}
     for name, values in data.items():
@@ -190,15 +198,15 @@ def load(path: Path | str | None = None) -> Course:
 
 
 def _check(file: Path, text: str, section: str, key: str, value: object) -> None:
-    """Raise `CourseError` unless `[section] key = value` is something the book can be built from."""
+    """Raise `CourseError` unless the book can be built from `[section] key = value`."""
     rule = RULES[section].get(key)
     if rule is None:
         seen = f"[{section}] has no key `{key}`"
         raise _error(file, text, section, key, seen, list(RULES[section]))
     if not rule.accepts(value):
         raise CourseError(
-            f"{file}:{_line(text, section, key)}: [{section}] {key} is {value!r}: the book computes with it and "
-            f"needs {rule.wanted}; write that"
+            f"{file}:{_line(text, section, key)}: [{section}] {key} is {value!r}: the book "
+            f"computes with it and needs {rule.wanted}; write that"
         )
 
 

@@ -1,4 +1,4 @@
-"""How the build runs a chapter: from the keyed cache if its outputs are there, in a fresh kernel if not."""
+"""How the build runs a chapter: from the keyed cache if it is there, in a fresh kernel if not."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ from bookproof.course import find_root
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class KeyedClient(NotebookClientCache):  # type: ignore[misc]  # final is meant for its context methods
-    """myst-nb's cached client, with the chapter's key in what is looked up, and outputs in what is written."""
+class KeyedClient(NotebookClientCache):  # type: ignore[misc]
+    """myst-nb's cached client, with the key in what is looked up and outputs in what is written."""
+
+    _notebook: NotebookNode
 
     def start_client(self) -> None:
-        """Look the chapter up, or run it, under its key; leave the outputs in the notebook that is published."""
+        """Look the chapter up, or run it, under its key; leave the outputs in what is published."""
         source = self._notebook
         with cache.keyed(source, find_root(Path(self.path).parent if self.path else None)):
             super().start_client()
         if self._notebook is not source:
-            # A hit comes back as a copy, but the download is written from the notebook that was read.
+            # A hit comes back as a copy, but the download is written from the notebook that was
+            # read.
             source.cells, source.metadata = self._notebook.cells, self._notebook.metadata
             source.metadata["kernelspec"].pop(cache.FIELD, None)
             self._notebook = source
@@ -32,13 +35,14 @@ class KeyedClient(NotebookClientCache):  # type: ignore[misc]  # final is meant 
 
 
 def _publishable(notebook: NotebookNode) -> None:
-    """The same bytes from the same chapter: stable cell names, and errors without this machine's paths."""
+    """Leave the same bytes from the same chapter: stable cell names, no path of this machine."""
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
-                # The frames of a traceback name files of the machine that built the book, and the code stands
-                # right above: the line that Python itself prints last is what the reader needs.
+                # The frames of a traceback name files of the machine that built the book, and the
+                # code stands right above: the line that Python itself prints last is what the
+                # reader needs.
                 output.traceback = [_COLOUR.sub("", f"{output.ename}: {output.evalue}")]
 
 

@@ -1,7 +1,8 @@
-"""Mathematics typeset while the book is built: KaTeX runs here, in Python, and no script runs in the page.
+"""Mathematics typeset while the book is built: KaTeX runs here, and no script in the page.
 
-Each formula becomes HTML with MathML beside it for screen readers. TeX that KaTeX cannot read is a Sphinx warning
-with file and line. The style sheet goes to the pages that have a formula, and to no other.
+Each formula becomes HTML with MathML beside it for screen readers. TeX that KaTeX cannot read is a
+Sphinx warning with file and line. The style sheet goes to the pages that have a formula, and to no
+other.
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ _NUMBERED = re.compile(r"\\(begin|end)\{(equation|align|gather|alignat|multline)
 _RENDER = """
 function render(tex, display) {
   try {
-    return [true, katex.renderToString(tex, {displayMode: display, output: "htmlAndMathml", throwOnError: true,
-                                             strict: "error", trust: false})];
+    return [true, katex.renderToString(tex, {
+      displayMode: display, output: "htmlAndMathml", throwOnError: true, strict: "error"
+    })];
   } catch (error) {
     return [false, error.message];
   }
@@ -45,7 +47,7 @@ class Typesetter:
         self._done: dict[tuple[str, bool], tuple[bool, str]] = {}
 
     def __call__(self, script: Path, tex: str, display: bool) -> tuple[bool, str]:
-        """(True, HTML), or (False, what is wrong with the TeX); the same formula is typeset once."""
+        """(True, HTML), or (False, what is wrong with the TeX); each formula is typeset once."""
         if (tex, display) not in self._done:
             if self._context is None:
                 from py_mini_racer import MiniRacer
@@ -72,7 +74,7 @@ def _html(translator: HTML5Translator, node: nodes.Node, tex: str, display: bool
     good, html = _typeset(script, tex, display)
     if not good:
         logger.warning(
-            "%s: KaTeX cannot typeset this formula; mend its TeX, or write it with commands KaTeX knows",
+            "%s: KaTeX cannot typeset this formula; mend its TeX, or use commands that KaTeX knows",
             html,
             location=node,
             type="bookproof",
@@ -102,20 +104,22 @@ def visit_math_block(self: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def display_tex(node: nodes.math_block) -> str:
-    """The block's TeX as one formula: blank lines part equations, `\\\\` breaks a line without further ado."""
+    r"""The block's TeX as one formula: blank lines part equations, `\\` breaks a line."""
     text = node.astext()
     if node.get("nowrap"):
         return _NUMBERED.sub(r"\\\1{\2*}", text)
     parts = [part.strip() for part in text.split("\n\n") if part.strip()]
     bare = all(r"\begin" not in part for part in parts)
-    split = [rf"\begin{{split}}{part}\end{{split}}" if r"\\" in part and bare else part for part in parts]
+    split = [
+        rf"\begin{{split}}{part}\end{{split}}" if r"\\" in part and bare else part for part in parts
+    ]
     if len(split) == 1:
         return split[0]
     return r"\begin{gathered}" + r" \\ ".join(split) + r"\end{gathered}"
 
 
 def _style(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Give the page KaTeX's style sheet if a formula stands in it, or in a title that its menu shows."""
+    """Give the page KaTeX's style sheet if a formula stands in it or in a title in its menu."""
     titles = app.env.titles.values()
     if 'class="katex' in context.get("body", "") or any(t.next_node(nodes.math) for t in titles):
         app.add_css_file(STYLE)

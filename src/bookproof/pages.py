@@ -1,4 +1,4 @@
-"""What the theme does not get right on a page by itself: its buttons, its landmarks, its downloads."""
+"""What the theme does not do for a page by itself: buttons with an address, downloads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
-    """The theme's options that follow from the course and its address; without one, no button that needs one."""
+    """The theme's options that follow from the address; without one, no button that needs it."""
     options: dict[str, Any] = {
         "navbar_persistent": [],  # the theme already shows a search field
         "show_toc_level": 2,
@@ -44,7 +44,7 @@ def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
 
 
 def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the executed notebook for download, also where the theme has no launch button to hang it on."""
+    """Offer the executed notebook for download, also where there is no launch button."""
     executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
     if "kernelspec" not in app.env.metadata.get(page, {}) or not executed.is_file():
         return

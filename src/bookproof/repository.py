@@ -1,8 +1,8 @@
 """Where the course lives on the web: the one place that launch, edit and source links take it from.
 
 The order: `[repository] url` in `book/course.toml`, else the environment of a build service
-(`GITHUB_SERVER_URL`, `GITHUB_REPOSITORY`), else the git remote `origin`. A remote that is only a folder on this machine counts for
-nothing, since no reader could follow it.
+(`GITHUB_SERVER_URL`, `GITHUB_REPOSITORY`), else the git remote `origin`. A remote that is only a
+folder on this machine counts for nothing, since no reader could follow it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 
 from bookproof import course
 
-_SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[\w-]+):(?!/)(?P<path>\S+)$")  # git@host:owner/name
+# git@host:owner/name
+_SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[\w-]+):(?!/)(?P<path>\S+)$")
 _PROVIDERS = ("github", "gitlab", "bitbucket")
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository's web address without a slash or `.git` at its end, and the branch that links point to."""
+    """A repository's web address, without a slash or `.git` at its end, and its branch."""
 
     url: str
     branch: str = "main"
@@ -45,7 +46,7 @@ class Repository:
 
     @property
     def provider(self) -> str:
-        """The kind of host, which decides how its links look; `github` where the host does not tell."""
+        """The kind of host, which decides how links look; `github` where the host does not tell."""
         return next((kind for kind in _PROVIDERS if kind in self.host), "github")
 
     @property
@@ -59,7 +60,7 @@ class Repository:
 
 
 def normalise(address: str) -> str | None:
-    """The web address of any form git takes (https, ssh, `git@host:owner/name.git`), or None for a local path."""
+    """The web address of any form git takes, such as `git@host:owner/name.git`; None if local."""
     text = address.strip()
     match = _SCP.match(text)
     if match:
@@ -68,14 +69,15 @@ def normalise(address: str) -> str | None:
     path = parts.path.strip("/").removesuffix(".git")
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname or "/" not in path:
         return None
-    # A port or a user name belongs to git's way in (ssh), or is a credential: neither goes on a page.
+    # A port or a user name belongs to git's way in (ssh), or is a credential: neither goes on a
+    # page.
     port = f":{parts.port}" if parts.port and parts.scheme in ("https", "http") else ""
     scheme = "http" if parts.scheme == "http" else "https"
     return f"{scheme}://{parts.hostname}{port}/{path}"
 
 
 def address(root: Path | str, environ: Mapping[str, str] | None = None) -> Repository | None:
-    """The course's repository, or None where nothing tells; raises `CourseError` for an address of no use."""
+    """The course's repository, or None where nothing tells; `CourseError` for one of no use."""
     root = Path(root)
     environ = os.environ if environ is None else environ
     file = root / course.FILE
@@ -97,7 +99,7 @@ def address(root: Path | str, environ: Mapping[str, str] | None = None) -> Repos
 
 
 def _origin(root: Path) -> str:
-    """The address of the git remote `origin`, empty where there is no git, no repository or no such remote."""
+    """The address of the git remote `origin`; empty without git, repository or such a remote."""
     command = ["git", "-C", str(root), "config", "--get", "remote.origin.url"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,12 +1,14 @@
-"""Which files of `src/` the code of a chapter depends on: exactly those, found by reading, never by running.
+"""Which files of `src/` a chapter's code depends on: exactly those, found by reading it.
 
-* `from engine.value import Value` depends on `engine/value.py` and on what that imports, transitively; not on
-  all that `engine/__init__.py` imports (importing has no side effects, so those modules cannot change a result).
-* `from engine import Value`, and `bg.Value` after `import engine as bg`, follow the `from .value import Value` lines of
-  `engine/__init__.py`; the text of `__init__.py` then counts too.
-* A name that cannot be followed (`import *`, the package itself handed around, a module found by a computed
-  name) depends on the whole package.
-* A data file that a module or a chapter names in a string, and that lies beside it, counts as well.
+* `from engine.value import Value` depends on `engine/value.py` and on what that imports,
+  transitively; not on all that `engine/__init__.py` imports (importing has no side effects, so
+  those modules cannot change a result).
+* `from engine import Value`, and `bg.Value` after `import engine as bg`, follow the `from .value
+  import Value` lines of `engine/__init__.py`; the text of `__init__.py` then counts too.
+* A name that cannot be followed (`import *`, the package itself handed around, a module found by a
+  computed name) depends on the whole package.
+* A data file that a module or a chapter names in a string, and that lies beside it, counts as
+  well.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class _Uses:
-    """What one piece of code asks for: (module, name) pairs, `*` for all of it, and the strings it holds."""
+    """What a piece of code asks for: (module, name) pairs, `*` for all, and its strings."""
 
     wanted: frozenset[tuple[str, str]]
     strings: frozenset[str]
@@ -57,7 +59,8 @@ class Sources:
             if path in seen:
                 continue
             seen.add(path)
-            # The text of an __init__ counts, what it imports does not: only the names asked for are followed.
+            # The text of an __init__ counts, what it imports does not: only the names asked for are
+            # followed.
             if path.suffix == ".py" and path.name != "__init__.py":
                 waiting.extend(self._files(self._read(path), path.parent))
         return frozenset(seen)
@@ -78,7 +81,7 @@ class Sources:
                 yield data.resolve()
 
     def _resolve(self, module: str, name: str) -> Iterator[Path]:
-        """The files behind `name` of `module`: one module, its `__init__` and one module, or the whole package."""
+        """The files behind `name` of `module`: one, `__init__` and one, or the whole package."""
         file = self._module(module)
         if (
             file is None
@@ -99,7 +102,7 @@ class Sources:
                 yield from self._resolve(*origins)
 
     def _exports(self, init: Path, package: str) -> dict[str, tuple[str, str]]:
-        """Name to (module, original name), from the `from .module import name` lines of an `__init__`."""
+        """Name to (module, original name), from the import lines of an `__init__`."""
         found = {}
         for node in ast.parse(init.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ImportFrom):
@@ -122,22 +125,22 @@ class Sources:
 
 
 def _parse(cell: str) -> ast.Module | None:
-    """The cell's syntax tree, IPython's own syntax (`%timeit`, `!ls`) included; None if it is no Python."""
+    """The cell's syntax tree, IPython's syntax (`%timeit`) included; None if it is no Python."""
     try:
         return ast.parse(cell)
     except SyntaxError:
-        from IPython.core.inputtransformer2 import (
-            TransformerManager,
-        )  # slow to import, seldom needed
+        # Slow to import and seldom needed.
+        from IPython.core.inputtransformer2 import TransformerManager
 
+    manager = TransformerManager()  # type: ignore[no-untyped-call]
     try:
-        return ast.parse(TransformerManager().transform_cell(cell))
+        return ast.parse(manager.transform_cell(cell))
     except SyntaxError:
         return None
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The dotted module of `from … import`, with the dots of a relative import resolved in `package`."""
+    """The module of `from … import`, the dots of a relative import resolved in `package`."""
     if not node.level:
         return node.module or ""
     parts = package.split(".")
@@ -153,7 +156,7 @@ def _uses(tree: ast.Module, package: str, packages: frozenset[str]) -> _Uses:
 
 
 class _Finder(ast.NodeVisitor):
-    """Collects imports of our packages; what is imported for type checkers only never runs, so it is left out."""
+    """Collects imports of our packages, but for those that only a type checker runs."""
 
     def __init__(self, package: str, packages: frozenset[str]) -> None:
         self.package = package
@@ -206,13 +209,16 @@ class _Finder(ast.NodeVisitor):
         self.wanted.update((package, "*") for package in self.packages)
 
     def follow_aliases(self, tree: ast.AST) -> None:
-        """Turn `bg.Value` into (engine, Value), and any other use of `bg` into the whole package."""
+        """Turn `bg.Value` into (engine, Value), any other use of `bg` into the whole package."""
         followed = set()
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if (module := self.aliases.get(node.value.id)) is not None:
-                    self.wanted.add((module, node.attr))
-                    followed.add(node.value)
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and (module := self.aliases.get(node.value.id)) is not None
+            ):
+                self.wanted.add((module, node.attr))
+                followed.add(node.value)
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and node.id in self.aliases and node not in followed:
                 self.wanted.add((self.aliases[node.id], "*"))

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 def _from_course(app: Sphinx, config: Config) -> None:
-    """Set all that follows from `course.toml`, the repository's address and the installed versions."""
+    """Set what follows from `course.toml`, the repository's address and installed versions."""
     root = Path(app.srcdir)
     try:
         settings = course.load(root / course.FILE)
@@ -44,15 +44,15 @@ def _from_course(app: Sphinx, config: Config) -> None:
     }
     if place is None:
         logger.info(
-            "bookproof: no repository address is known (book/course.toml, GITHUB_REPOSITORY, git remote origin): "
-            "launch, edit and issue buttons are left out"
+            "bookproof: no repository address is known (book/course.toml, GITHUB_REPOSITORY, "
+            "git remote origin): launch, edit and issue buttons are left out"
         )
     elif place.pages:
         config.html_baseurl = place.pages
 
 
 def _depends(app: Sphinx, doctree: nodes.document) -> None:
-    """Tell Sphinx which files a chapter's outputs depend on, so that it reads the chapter again when one changes."""
+    """Tell Sphinx what a chapter's outputs depend on: it is read again when that changes."""
     root = Path(app.srcdir)
     page = Path(app.env.doc2path(app.env.docname))
     if cache.is_notebook(page):
