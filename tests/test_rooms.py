@@ -9,6 +9,8 @@ import pytest
 
 import bytegrad as bg
 import bytegrad.tensor
+from bookproof import course, style, units
+from bytegrad import budget, pictures
 
 SRC = Path(bg.__file__).parent
 
@@ -121,3 +123,16 @@ def test_importing_does_nothing(run_python: Any) -> None:
 def test_no_module_carries_a_functions_name() -> None:
     functions = {name for name in bg.__all__ if callable(getattr(bg, name))}
     assert not functions & set(ROOMS)
+
+
+def test_what_stands_twice_agrees() -> None:
+    """The proof may not import the engine, nor the engine the proof: their shared facts are compared here."""
+    for unit, nbytes in budget.UNITS.items():
+        assert units.SCALES[unit] == nbytes
+    assert pictures.COLOURS == {
+        "activation": style.ACTIVATIONS,
+        "input": style.INPUT,
+        "parameter": style.PARAMETERS,
+    }
+    assert set(course.OPTIMIZERS) <= set(budget.OPTIMIZERS)
+    assert set(course.DTYPES) <= set(budget.DTYPES)

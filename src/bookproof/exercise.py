@@ -5,6 +5,7 @@ import functools
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from typing import ParamSpec
 
 P = ParamSpec("P")
@@ -31,6 +32,11 @@ class Verdict:
     def __repr__(self) -> str:
         """Return the reason, opened by the verdict."""
         return ("Right: " if self.is_right else "Not yet: ") + self.message
+
+    def _repr_html_(self) -> str:
+        """Return the same for a notebook, where a long reason wraps instead of running out of its box."""
+        kind = "right" if self.is_right else "wrong"
+        return f'<p class="verdict verdict-{kind}">{escape(repr(self))}</p>'
 
 
 def right(message: str) -> Verdict:

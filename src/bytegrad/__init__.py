@@ -10,10 +10,10 @@
 """
 
 from bytegrad import budget, memory
-from bytegrad.pictures import draw
 from bytegrad.errors import BytegradError, DtypeError, GradcheckError, GraphError, ShapeError
 from bytegrad.numeric import gradcheck, numerical_gradient
 from bytegrad.patch import autograd_enabled, disable_autograd, enable_autograd
+from bytegrad.pictures import draw
 from bytegrad.record import Function, no_grad, tracked
 from bytegrad.rules import RULES
 from bytegrad.tensor import Tensor, ones, randn, zeros
