@@ -41,8 +41,9 @@ RAW = re.compile(r"\{(glue|doc|ref|eq|numref|term|given|cite)[:}`]|\\\(|\$\$|:::
 OVERFLOW = """() => {
   const wide = document.documentElement.scrollWidth, window_ = document.documentElement.clientWidth;
   if (wide <= window_) return "";
+  const boxed = e => e && (getComputedStyle(e).overflowX !== "visible" || boxed(e.parentElement));
   const out = [...document.querySelectorAll("body *")]
-    .filter(e => e.getBoundingClientRect().right > window_ + 1);
+    .filter(e => e.getBoundingClientRect().right > window_ + 1 && !boxed(e.parentElement));
   return `${wide} > ${window_}: ` + out.slice(0, 3).map(e => e.outerHTML.slice(0, 120)).join(" | ");
 }"""
 
