@@ -40,6 +40,8 @@ def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(
     assert "one.ipynb" in page
     assert "42\N{NO-BREAK SPACE}KiB" in page
     assert '<span class="given">16 GB</span>' in book.page("index")
+    assert re.search(r"Proof of build: 3 cells of this page ran and computed 2 figures of", page)
+    assert "Proof of build" not in book.page("index")
 
 
 def test_only_the_chapter_that_depends_on_a_changed_module_runs_again(book: TinyBook) -> None:
