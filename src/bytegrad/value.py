@@ -94,7 +94,7 @@ class Value:
         """
         try:
             y = math.exp(self.data)
-        except OverflowError:
+        except (OverflowError, ValueError):  # the latter under MicroPython
             raise OverflowError(
                 f"exp({self.data:g}) is beyond the largest float (about 1.8e308). "
                 "Make the number smaller before the exponential."
