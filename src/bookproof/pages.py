@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
 
     from bookproof.course import Course
     from bookproof.repository import Repository
+
+_SUMMARY = re.compile(
+    r'<summary aria-label="Toggle hidden content">(?P<inner>.*?)</summary>', re.DOTALL
+)
 
 
 def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
@@ -54,6 +59,20 @@ def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], do
     context["ipynb_source"] = f"{page}.ipynb"
 
 
+def _summaries(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Let a folded cell be called what it shows: its text is its name, in phrasing content."""
+    if "body" in context:
+        context["body"] = _SUMMARY.sub(_named_by_its_text, context["body"])
+
+
+def _named_by_its_text(match: re.Match[str]) -> str:
+    inner = match["inner"].replace("<p class=", "<span class=").replace("</p>", "</span>")
+    return f"<summary>{inner}</summary>"
+
+
 def setup(app: Sphinx) -> None:
     """Connect the hooks; the theme adds its buttons at priority 501."""
     app.connect("html-page-context", _download, priority=500)
+    app.connect("html-page-context", _summaries)
