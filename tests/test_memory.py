@@ -122,6 +122,24 @@ def test_a_buffer_counts_once_and_a_view_counts_its_whole_buffer() -> None:
     assert z.requires_grad
 
 
+def test_a_view_of_a_leaf_is_what_the_leaf_is() -> None:
+    """A transposed weight is a parameter, reshaped data are an input, a reshaped result an activation."""
+    w, data = bg.randn(4, 8, requires_grad=True), bg.randn(2, 4, 2)
+    with memory.ledger() as led:
+        y = data.reshape(2, 8) @ w.T
+        z = y.exp().reshape(8) * y.reshape(8)
+    assert [(row.op, row.kind, row.new) for row in led.rows] == [
+        ("Matmul", "input", True),
+        ("Exp", "activation", True),
+        ("Mul", "activation", False),
+        ("Mul", "activation", True),
+    ]
+    with memory.ledger() as led:
+        loss = (z.reshape(2, 4) @ w.T.T).sum()
+    assert [row.kind for row in led.rows] == ["activation", "parameter"]
+    assert loss.requires_grad
+
+
 def test_timeline_climbs_and_descends() -> None:
     model = mlp([64, 64, 64, 64])
     with memory.ledger() as led:

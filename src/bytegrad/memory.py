@@ -211,11 +211,22 @@ def _known(kinds: tuple[str, ...]) -> tuple[str, ...]:
 
 def _kind(array: Array, inputs: tuple[Any, ...]) -> str:
     """Tell what a saved array is, by the input whose memory it is."""
+    buffer = owner(array)
     for x in inputs:
-        if isinstance(x, np.ndarray) and owner(x) is owner(array):
+        if isinstance(x, np.ndarray) and owner(x) is buffer:
             return "input"
-        if isinstance(x, Tensor) and owner(x.data) is owner(array):
-            if not x.is_leaf:
-                return "activation"
-            return "parameter" if x.requires_grad else "input"
+        if isinstance(x, Tensor) and owner(x.data) is buffer:
+            leaf = _viewed_leaf(x)
+            if leaf is not None and owner(leaf.data) is buffer:
+                return "parameter" if leaf.requires_grad else "input"
+            return "activation"
     return "activation"
+
+
+def _viewed_leaf(x: Tensor) -> Tensor | None:
+    """Return the leaf that `x` is, or may be a view of: a view comes of one input and saves nothing."""
+    source: Any = x if x.is_leaf else x.grad_fn
+    while isinstance(source, Function):
+        edges = source.edges or ()
+        source = edges[0] if len(edges) == 1 and not source.saved_tensors else None
+    return source  # type: ignore[no-any-return]

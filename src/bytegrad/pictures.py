@@ -215,28 +215,29 @@ def timeline(led: "Ledger", ax: "Axes | None", unit: str, kinds: tuple[str, ...]
 
     if ax is None:
         _, ax = plt.subplots()
-    steps = range(len(led.timeline) + 1)
+    moments = [*led.timeline, *led.timeline[-1:]]  # the last state lasts for a step as well
+    steps = range(len(moments) + 1)
     before = [0.0] * len(steps)
     for kind in kinds:
-        sizes = [0.0, *(in_unit(moment.kinds[kind], unit) for moment in led.timeline)]
+        sizes = [0.0, *(in_unit(moment.kinds[kind], unit) for moment in moments)]
         if any(sizes):
             after = [low + size for low, size in zip(before, sizes, strict=True)]
             ax.fill_between(
                 steps, before, after, step="post", color=COLOURS[kind], label=kind, linewidth=0
             )
             before = after
-    if led.timeline:
-        peak = max(range(len(before)), key=before.__getitem__)
+    if any(before):
+        peak = max(before)
+        first, last = before.index(peak), len(before) - before[::-1].index(peak)
         ax.annotate(
-            f"peak {before[peak]:,.0f} {unit}",
-            (peak, before[peak]),
+            f"peak {peak:,.0f} {unit}",
+            ((first + last) / 2, peak),
             xytext=(0, 4),
             textcoords="offset points",
             ha="center",
         )
-    ax.set(xlabel="saves and releases, in order", ylabel=unit, xlim=(0, len(led.timeline)))
+        ax.legend(frameon=False)
+    ax.set(xlabel="saves and releases, in order", ylabel=unit, xlim=(0, len(moments)))
     ax.margins(y=0.15)
     ax.set_ylim(bottom=0)
-    if any(before):
-        ax.legend(frameon=False)
     return ax
