@@ -46,6 +46,9 @@ class Figure:
         """Format the shown text, as a string is formatted."""
         return format(str(self), spec)
 
+    def _ipython_display_(self) -> None:
+        """Show nothing below the cell: a figure's place is the text."""
+
     def __repr__(self) -> str:
         """Return ``name = 64 KiB  (formula)``."""
         return f"{self.name} = {self}" + (f"  ({self.formula})" if self.formula else "")

@@ -160,10 +160,11 @@ def _svg(nodes: list[Node], placement: Placement, title: str) -> str:
             x += cell + _GAP_X
     parts = []
     for node, box in enumerate(nodes):
-        for source, text in box.inputs:
+        for i, (source, text) in enumerate(box.inputs):
             route = placement.routes[source, node]
             points = [(centres[r][c], tops[r], tops[r] + heights[r]) for r, c in route]
-            parts.append(_edge(points, text))
+            twins = [j for j, (other, _) in enumerate(box.inputs) if other == source]
+            parts.append(_edge(points, text, bow=20.0 * (2 * twins.index(i) - len(twins) + 1)))
     for r, row in enumerate(placement.rows):
         for c, n in enumerate(row):
             if n is not None:
@@ -176,13 +177,16 @@ def _svg(nodes: list[Node], placement: Placement, title: str) -> str:
     )
 
 
-def _edge(points: list[tuple[float, float, float]], text: str) -> str:
-    """Draw a curve from the bottom of the first cell, past any bends, to the top of the last."""
+def _edge(points: list[tuple[float, float, float]], text: str, bow: float) -> str:
+    """Draw a curve from the bottom of the first cell, past any bends, to the top of the last.
+
+    Two edges between the same boxes bow apart, by `bow` to the right of the straight way.
+    """
     (x, _, y), *rest = points
     path = f"M{x:.1f} {y:.1f}"
     for i, (to_x, top, bottom) in enumerate(rest):
         middle = (y + top) / 2
-        path += f"C{x:.1f} {middle:.1f} {to_x:.1f} {middle:.1f} {to_x:.1f} {top:.1f}"
+        path += f"C{x + bow:.1f} {middle:.1f} {to_x + bow:.1f} {middle:.1f} {to_x:.1f} {top:.1f}"
         if i < len(rest) - 1:
             path += f"V{bottom:.1f}"
         x, y = to_x, bottom
@@ -191,7 +195,7 @@ def _edge(points: list[tuple[float, float, float]], text: str) -> str:
         return curve
     (x1, _, y1), (x2, y2, _) = points[-2], points[-1]
     return curve + (
-        f'<text x="{(x1 + x2) / 2 + 4:.1f}" y="{(y1 + y2) / 2 + 4:.1f}" font-size="11" '
+        f'<text x="{(x1 + x2) / 2 + 0.75 * bow + 4:.1f}" y="{(y1 + y2) / 2 + 4:.1f}" font-size="11" '
         f'opacity=".85">{escape(text)}</text>'
     )
 
