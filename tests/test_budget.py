@@ -70,6 +70,10 @@ def test_units() -> None:
         (lambda: budget.mlp_activations([784], 64), "at least two widths"),
         (lambda: budget.mlp_activations([784, 10.5], 64), "width is 10.5"),
         (lambda: budget.mlp_activations([784, 10], True), "batch is True"),
+        (lambda: budget.training_states(float("inf")), "parameters is inf"),
+        (lambda: budget.training_states(float("nan")), "parameters is nan"),
+        (lambda: budget.training_states("7"), "parameters is '7'"),
+        (lambda: budget.to_bytes(-1, "GB"), "size is -1"),
     ],
 )
 def test_impossible_values_are_named(compute: Any, part: str) -> None:

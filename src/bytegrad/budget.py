@@ -30,6 +30,8 @@ def to_bytes(size: float, unit: str) -> float:
     >>> to_bytes(16, "GiB") - to_bytes(16, "GB")
     1179869184
     """
+    if size < 0:
+        raise ValueError(f"size is {size}: no memory is smaller than nothing. Give 0 or more.")
     return size * _look_up(UNITS, unit, "unit")
 
 
@@ -145,8 +147,8 @@ def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":
 
 
 def _whole(number: int, name: str) -> int:
-    if isinstance(number, bool) or number != int(number) or number < 1:
-        raise ValueError(f"{name} is {number}: it counts things. Give a whole number above 0.")
+    if isinstance(number, (bool, str)) or not 1 <= number < 1e300 or number != int(number):
+        raise ValueError(f"{name} is {number!r}: it counts things. Give a whole number above 0.")
     return int(number)
 
 
