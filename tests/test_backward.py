@@ -222,8 +222,7 @@ def test_dtype_policy() -> None:
     assert mixed.grad.dtype == np.float32
 
 
-def test_depth_and_width() -> None:
-    """A million operations and a hundred doublings, far beyond the recursion limit."""
+def test_a_hundred_doublings_take_a_hundred_steps() -> None:
     x = Tensor(np.ones(2), requires_grad=True)
     y = x
     for _ in range(100):
@@ -232,13 +231,16 @@ def test_depth_and_width() -> None:
     y.sum().backward()
     assert x.grad is not None
     assert x.grad.tolist() == [2.0**100] * 2
+
+
+def test_a_million_operations_are_an_ordinary_input() -> None:
     x = Tensor(1.0, requires_grad=True)
     y = x
     for _ in range(1_000_000):
         y = y + 1
     y.backward()
     assert x.grad == 1
-    for _ in range(1_000_000):  # a deep graph that is dropped unused must not recurse either
+    for _ in range(100_000):  # a deep graph that is dropped unused must not recurse either
         y = y + x
     del y
 
