@@ -72,10 +72,11 @@ def mlp_parameters(widths: "list[int] | tuple[int, ...]") -> int:
 def mlp_activations(
     widths: "list[int] | tuple[int, ...]", batch: int, dtype: str = "float32"
 ) -> int:
-    """Return the bytes that backward needs of a chain of linear and ReLU layers: the input of each linear layer.
+    """Return the bytes that a chain of linear and ReLU layers keeps for backward.
 
-    The outputs of the last layer are not among them: no rule needs them. ReLU keeps its own output, which is
-    the next layer's input and so costs nothing more.
+    They are the input of each linear layer. The outputs of the last one are not
+    among them: no rule needs them. ReLU keeps its own output, which is the next
+    layer's input and so costs nothing more.
 
     >>> mlp_activations([784, 512, 256, 128, 10], batch=64)
     430080
@@ -85,18 +86,22 @@ def mlp_activations(
 
 
 def training_states(
-    parameters: int, dtype: str = "float32", optimizer: str = "adam", mixed: bool = False
+    parameters: int,
+    dtype: str = "float32",
+    optimizer: str = "adam",
+    mixed: bool = False,
 ) -> "dict[str, int]":
-    """Return the bytes of what training keeps for each parameter, part by part.
+    """Return the bytes of what training keeps for each parameter, by part.
 
     Args:
         parameters: how many there are.
         dtype: of parameters and gradients.
         optimizer: a key of `OPTIMIZERS`.
-        mixed: whether the optimizer works on a float32 master copy, its state in float32 as well.
+        mixed: whether the optimizer works on a float32 master copy, with its
+            state in float32 as well.
 
-    >>> training_states(10**9)
-    {'parameters': 4000000000, 'gradients': 4000000000, 'optimizer state': 8000000000}
+    >>> training_states(1000)
+    {'parameters': 4000, 'gradients': 4000, 'optimizer state': 8000}
     """
     p = _whole(parameters, "parameters")
     each = _look_up(DTYPES, dtype, "dtype")
@@ -126,14 +131,14 @@ def transformer_parameters(layers: int, hidden: int, vocabulary: int, positions:
 def transformer_activations(
     layers: int, hidden: int, heads: int, sequence: int, batch: int
 ) -> float:
-    """Return the bytes of activations that a GPT's blocks keep in 16-bit floats: L s b h (34 + 5 a s / h).
+    """Return the bytes that a GPT's blocks keep: L s b h (34 + 5 a s / h).
 
-    Counts the blocks alone, with dropout, and with attention scores written out (Korthikanti et al., 2022,
-    equation 2).
+    In 16-bit floats, for the blocks alone, with dropout, and with attention scores
+    written out (Korthikanti et al., 2023, equation 2).
     """
     s, h = _whole(sequence, "sequence"), _whole(hidden, "hidden")
-    block = s * _whole(batch, "batch") * h * (34 + 5 * _whole(heads, "heads") * s / h)
-    return _whole(layers, "layers") * block
+    a, b = _whole(heads, "heads"), _whole(batch, "batch")
+    return _whole(layers, "layers") * s * b * h * (34 + 5 * a * s / h)
 
 
 def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":

@@ -57,7 +57,7 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
 
 
 def execution_order(root: Function) -> list[Function]:
-    """Return every recorded call below `root`, by number: inputs before outputs, so the end is `root`.
+    """Return every recorded call below `root` by number: inputs first, `root` last.
 
     Raises:
         GraphError: a call among them was freed.

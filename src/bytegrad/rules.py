@@ -38,7 +38,7 @@ class SubBackward(Function):
 
 
 class MulBackward(Function):
-    """z = a * b: each receives g times the other. Keeps an operand only if the other needs a gradient."""
+    """z = a * b: g * b and g * a. Keeps an operand only if the other needs a gradient."""
 
     __slots__ = ()
 

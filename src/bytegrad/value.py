@@ -62,7 +62,8 @@ class Value:
 
     def __mul__(self, other: "Value | float") -> "Value":
         other = other if isinstance(other, Value) else Value(other)
-        return Value(self.data * other.data, (self, other), "*", "", (other.data, self.data))
+        slopes = (other.data, self.data)
+        return Value(self.data * other.data, (self, other), "*", "", slopes)
 
     def __pow__(self, exponent: "Value | float") -> "Value":
         if isinstance(exponent, Value):
@@ -179,16 +180,16 @@ class Value:
         self.grad += 1.0
         for node in reversed(order):
             grad = node.grad
-            for child, slope in zip(node.children, node.slopes):  # noqa: B905 - MicroPython has no strict
+            for child, slope in zip(node.children, node.slopes):
                 child.grad += slope * grad
 
 
 def topological_order(root: Value) -> "list[Value]":
-    """Return all that `root` was computed from, each node once and after its children.
+    """Return all that `root` was computed from, each node once, after its children.
 
     The walk keeps its own stack, so depth is bounded by memory and not by Python's
-    recursion limit, and it follows `children` in their order, so that the same program
-    gives the same order every time.
+    limit, and it follows `children` in their order, so that the same program gives
+    the same order every time.
     """
     order: list[Value] = []
     seen = set()
