@@ -166,7 +166,9 @@ def test_a_page_names_no_other_host_as_a_source_and_says_what_it_is_about(name: 
     )
     assert [url for url in sources if f'rel="canonical" href="{url}"' not in html] == []
     assert str(REPO) not in html
-    assert '<meta name="description"' in html or "<meta content=" in html or "description" in html
+    if (REPO / name).with_suffix(".md").is_file():
+        described = re.findall(r'<meta content="([^"]+)"[^>]* name="description"', html)
+        assert [len(text) > 50 for text in described] == [True]
 
 
 @pytest.mark.parametrize("name", PAGES)
