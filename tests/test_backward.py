@@ -74,6 +74,8 @@ def test_leaves_and_intermediates() -> None:
         (lambda x: x.detach().sum().backward(), bg.GraphError, ["requires no gradient"]),
         (lambda x: Tensor(np.arange(3), requires_grad=True), bg.DtypeError, ["int64", "float"]),
         (lambda x: Tensor([True], requires_grad=True), bg.DtypeError, ["bool"]),
+        (lambda x: setattr(Tensor([True]), "requires_grad", True), bg.DtypeError, ["bool"]),
+        (lambda x: setattr(x * 2, "requires_grad", False), bg.GraphError, ["Mul", "detach"]),
     ],
 )
 def test_refusals(act: Any, error: type[Exception], parts: list[str]) -> None:

@@ -140,7 +140,7 @@ def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., An
         output = plain(*inputs, **metadata)
         if _state.recording:
             for x in inputs:
-                if isinstance(x, Tensor) and x.requires_grad:
+                if isinstance(x, Tensor) and x._requires_grad:
                     if output is not NotImplemented:
                         _link(rule(*inputs, output=output, **metadata), inputs, output)
                     break
@@ -154,7 +154,7 @@ def _link(fn: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
     fn.number = next(_numbers)
     fn.shape, fn.dtype = output.data.shape, output.data.dtype
     fn.edges = tuple([edge(x) for x in inputs[: fn.arity]])
-    output.requires_grad = True
+    output._requires_grad = True
     output._grad_fn = fn
     for watcher in watchers:
         watcher.recorded(fn, inputs)
@@ -162,14 +162,14 @@ def _link(fn: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
 
 def edge(x: Any) -> Edge:
     """Return where the gradient of an input goes: its Function, the leaf itself, or nowhere."""
-    if isinstance(x, Tensor) and x.requires_grad:
+    if isinstance(x, Tensor) and x._requires_grad:
         return x._grad_fn if x._grad_fn is not None else x
     return None
 
 
 def needs_grad(x: Any) -> bool:
     """Tell whether an input of a rule is a Tensor that requires a gradient."""
-    return isinstance(x, Tensor) and x.requires_grad
+    return isinstance(x, Tensor) and x._requires_grad
 
 
 def owner(array: Array) -> Array:

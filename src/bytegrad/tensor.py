@@ -38,7 +38,7 @@ class Tensor:
     Tensor([3., 7.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_grad_fn", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_grad_fn", "_requires_grad", "data", "grad")
     __array_ufunc__ = None  # array * tensor asks Tensor, not NumPy, which would drop the graph
 
     def __init__(
@@ -47,9 +47,8 @@ class Tensor:
         self.data: Array = _as_array(data, dtype)
         self.grad: Array | None = None
         self._grad_fn: Any = None
-        self.requires_grad = False
-        if requires_grad:
-            self.requires_grad_()
+        self._requires_grad = False
+        self.requires_grad = requires_grad
 
     # What it is.
 
@@ -145,21 +144,36 @@ class Tensor:
         """Return a tensor over the same memory that no gradient flows through."""
         return wrap(self.data)
 
-    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Ask for a gradient (or no longer) and return the tensor itself.
+    # Gradients: asleep until enable_autograd().
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether `backward` computes a gradient for this tensor; may be set on leaves.
 
         Raises:
-            DtypeError: the elements are integers or booleans.
+            DtypeError: set to True on integers or booleans.
+            GraphError: set to False on the result of a recorded call.
         """
-        if requires_grad and self.data.dtype.kind != "f":
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.data.dtype.kind != "f":
             raise DtypeError(
                 f"requires_grad on {self.data.dtype}: a derivative needs numbers that can change by a little. "
                 "Make the tensor floating, for example with dtype='float32'."
             )
-        self.requires_grad = bool(requires_grad)
-        return self
+        if not wanted and self._grad_fn is not None:
+            raise GraphError(
+                f"requires_grad=False on a result of {self._grad_fn!r}: its graph is recorded already. "
+                "Use .detach() for a tensor outside the graph."
+            )
+        self._requires_grad = bool(wanted)
 
-    # Gradients: asleep until enable_autograd().
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Set `requires_grad` and return the tensor itself."""
+        self.requires_grad = requires_grad
+        return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Fill `grad` of the leaves; asleep until `bytegrad.enable_autograd()`.
@@ -326,7 +340,7 @@ def wrap(array: Any) -> Tensor:
     tensor.data = array if type(array) is np.ndarray else np.asarray(array)
     tensor.grad = None
     tensor._grad_fn = None
-    tensor.requires_grad = False
+    tensor._requires_grad = False
     return tensor
 
 
