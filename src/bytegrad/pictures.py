@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 #: One colour a role, in every picture of the book.
 COLOURS = {"activation": "#4488f2", "input": "#9c5aaa", "parameter": "#b0574a"}
 
+# A label lies on its line and hides it, whatever the ground: the site's, JupyterLab's, or white.
+_HALO = (
+    "paint-order:stroke;stroke-width:4px;"
+    "stroke:var(--pst-color-background,var(--jp-layout-color0,white))"
+)
+
 _BOX, _LINE, _GAP_X, _GAP_Y, _BEND = 96, 16, 14, 34, 22
 
 
@@ -83,7 +89,9 @@ def _value_nodes(root: Value) -> list[Node]:
     number = {id(value): i for i, value in enumerate(order)}
     nodes = []
     for value in order:
-        head = " = ".join(part for part in (value.label, value.op) if part)
+        head = (
+            f"{value.label} ({value.op})" if value.label and value.op else value.label or value.op
+        )
         lines = [head] if head else []
         inputs = tuple(
             (number[id(child)], f"{slope:.4g}")
@@ -195,8 +203,8 @@ def _edge(points: list[tuple[float, float, float]], text: str, bow: float) -> st
         return curve
     (x1, _, y1), (x2, y2, _) = points[-2], points[-1]
     return curve + (
-        f'<text x="{(x1 + x2) / 2 + 0.75 * bow + 4:.1f}" y="{(y1 + y2) / 2 + 4:.1f}" font-size="11" '
-        f'opacity=".85">{escape(text)}</text>'
+        f'<text x="{(x1 + x2) / 2 + 0.75 * bow:.1f}" text-anchor="middle" y="{(y1 + y2) / 2 + 4:.1f}" font-size="11" '
+        f'style="{_HALO}">{escape(text)}</text>'
     )
 
 

@@ -41,8 +41,8 @@ class Value:
     ) -> None:
         if len(children) != len(slopes):
             raise ValueError(
-                f"{len(children)} children came with {len(slopes)} slopes: the chain rule needs "
-                "d(this)/d(child) for each child. Pass one slope a child."
+                f"children: {len(children)}, slopes: {len(slopes)}. The chain rule needs "
+                "d(this)/d(child) for each child: pass one slope a child."
             )
         self.data = data if type(data) is float else _number(data)
         self.grad = 0.0
