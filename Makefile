@@ -27,10 +27,13 @@ book: venv ## build the book, strictly, into _build/html
 
 test: venv ## build the book, then prove it: lint, types, every cell, every page
 	@tools/chromium >/dev/null
-	@$(BIN)/python tools/book.py
-	@$(BIN)/ruff check --quiet
-	@$(BIN)/mypy
-	@CHROMIUM="$$(tools/chromium)" $(BIN)/pytest --nbval tests book src
+	@# One run shows all that is wrong: a red step does not hide the next one.
+	@status=0; \
+	$(BIN)/python tools/book.py || status=1; \
+	$(BIN)/ruff check --quiet || status=1; \
+	$(BIN)/mypy || status=1; \
+	CHROMIUM="$$(tools/chromium)" $(BIN)/pytest --nbval tests book src || status=1; \
+	exit $$status
 
 serve: venv ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
 	@test -f $(PAGES)/index.html || $(BIN)/python tools/book.py
