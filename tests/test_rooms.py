@@ -10,7 +10,7 @@ import pytest
 import bytegrad as bg
 import bytegrad.tensor
 from bookproof import course, style, units
-from bytegrad import budget, pictures
+from bytegrad import budget, timeline
 
 SRC = Path(bg.__file__).parent
 
@@ -20,6 +20,7 @@ ROOMS = [
     "value",
     "budget",
     "layout",
+    "timeline",
     "tensor",
     "record",
     "rules",
@@ -129,7 +130,7 @@ def test_what_stands_twice_agrees() -> None:
     """The proof may not import the engine, nor the engine the proof: their shared facts are compared here."""
     for unit, nbytes in budget.UNITS.items():
         assert units.SCALES[unit] == nbytes
-    assert pictures.COLOURS == {
+    assert timeline.COLOURS == {
         "activation": style.ACTIVATIONS,
         "input": style.INPUT,
         "parameter": style.PARAMETERS,

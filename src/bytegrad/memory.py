@@ -21,6 +21,7 @@ import numpy as np
 
 from bytegrad.record import Function, owner, watchers
 from bytegrad.tensor import Array, Tensor
+from bytegrad.timeline import timeline
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,8 +134,6 @@ class Ledger:
         Raises:
             ValueError: an unknown unit or kind.
         """
-        from bytegrad.pictures import timeline
-
         return timeline(self, ax, unit, _known(kinds))
 
     # What `record` tells its watchers.

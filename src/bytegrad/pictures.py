@@ -1,25 +1,16 @@
-"""Pictures of what is really there: the live graph, and the ledger's timeline."""
+"""Pictures of what is really there: the graph behind a Value or a Tensor, as it is now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
 
-from bytegrad.budget import in_unit
 from bytegrad.engine import execution_order
 from bytegrad.errors import GraphError
 from bytegrad.layout import Placement, place
 from bytegrad.record import Function
 from bytegrad.tensor import Tensor
+from bytegrad.timeline import COLOURS
 from bytegrad.value import Value, topological_order
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-    from bytegrad.memory import Ledger
-
-#: One colour a role, in every picture of the book.
-COLOURS = {"activation": "#4488f2", "input": "#9c5aaa", "parameter": "#b0574a"}
 
 # A label lies on its line and hides it, whatever the ground: the site's, JupyterLab's, or white.
 _HALO = (
@@ -219,37 +210,3 @@ def _box(node: Node, x: float, top: float, height: float) -> str:
         f'<rect x="{x - _BOX / 2:.1f}" y="{top:.1f}" width="{_BOX}" height="{height}" rx="6" '
         f'fill="{colour}" fill-opacity=".12" stroke="{colour}" stroke-width="1.5"/>{lines}'
     )
-
-
-def timeline(led: "Ledger", ax: "Axes | None", unit: str, kinds: tuple[str, ...]) -> "Axes":
-    """Draw a ledger's timeline, stacked by kind, with the peak marked (see `Ledger.plot`)."""
-    import matplotlib.pyplot as plt
-
-    if ax is None:
-        _, ax = plt.subplots()
-    moments = [*led.timeline, *led.timeline[-1:]]  # the last state lasts for a step as well
-    steps = range(len(moments) + 1)
-    before = [0.0] * len(steps)
-    for kind in kinds:
-        sizes = [0.0, *(in_unit(moment.kinds[kind], unit) for moment in moments)]
-        if any(sizes):
-            after = [low + size for low, size in zip(before, sizes, strict=True)]
-            ax.fill_between(
-                steps, before, after, step="post", color=COLOURS[kind], label=kind, linewidth=0
-            )
-            before = after
-    if any(before):
-        peak = max(before)
-        first, last = before.index(peak), len(before) - before[::-1].index(peak)
-        ax.annotate(
-            f"peak {peak:,.0f} {unit}",
-            ((first + last) / 2, peak),
-            xytext=(0, 4),
-            textcoords="offset points",
-            ha="center",
-        )
-        ax.legend(frameon=False)
-    ax.set(xlabel="saves and releases, in order", ylabel=unit, xlim=(0, len(moments)))
-    ax.margins(y=0.15)
-    ax.set_ylim(bottom=0)
-    return ax
