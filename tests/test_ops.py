@@ -29,7 +29,7 @@ def test_every_rule_has_a_case() -> None:
 def test_elementwise(case: Case, data: st.DataObject) -> None:
     """Value, gradient and gradient's shape and dtype, over shapes that broadcast."""
     shapes = data.draw(
-        hnp.mutually_broadcastable_shapes(num_shapes=case.arity, max_dims=3, max_side=3)
+        hnp.mutually_broadcastable_shapes(num_shapes=case.arity, max_dims=3, min_side=0, max_side=3)
     ).input_shapes
     leaves = [leaf(shape, i, case.low, case.high) for i, shape in enumerate(shapes)]
     expected = case.numpy(*(x.data for x in leaves))
@@ -40,6 +40,44 @@ def test_elementwise(case: Case, data: st.DataObject) -> None:
         assert x.grad is not None
         assert x.grad.shape == x.shape
         assert x.grad.dtype == x.dtype
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    shapes=hnp.mutually_broadcastable_shapes(
+        signature=str(np.matmul.signature), max_dims=2, min_side=0, max_side=3
+    )
+)
+def test_matmul_of_any_shapes(shapes: hnp.BroadcastableShapes) -> None:
+    """Vectors, matrices, batches that broadcast, and lengths of 0."""
+    a, b = (leaf(shape, i) for i, shape in enumerate(shapes.input_shapes))
+    np.testing.assert_allclose((a @ b).data, np.matmul(a.data, b.data))
+    assert bg.gradcheck(lambda a, b: a @ b, a, b, rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_reductions_and_views_of_any_shapes(data: st.DataObject) -> None:
+    """sum, mean, reshape and transpose: any axes, kept or not, and lengths of 0 where they mean something."""
+    x = leaf(data.draw(hnp.array_shapes(min_dims=1, max_dims=4, min_side=0, max_side=3)), 0)
+    axis = data.draw(st.none() | hnp.valid_tuple_axes(x.ndim, min_size=1))
+    keepdims = data.draw(st.booleans())
+    assert bg.gradcheck(lambda x: x.sum(axis, keepdims), x, rtol=1e-6, atol=1e-6)
+    if x.size:
+        assert bg.gradcheck(lambda x: x.mean(axis, keepdims), x, rtol=1e-6, atol=1e-6)
+    shape = data.draw(st.permutations(x.shape))
+    weights = np.random.default_rng(1).uniform(size=shape)
+    assert bg.gradcheck(lambda x: x.reshape(*shape) * weights, x, rtol=1e-6, atol=1e-6)
+    if x.ndim > 1:
+        i, j = data.draw(st.permutations(range(x.ndim)))[:2]
+        swapped = np.random.default_rng(1).uniform(size=x.data.swapaxes(i, j).shape)
+        assert bg.gradcheck(lambda x: x.transpose(i, j) * swapped, x, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, -1, -2])
+def test_whole_powers_of_negative_numbers(n: int) -> None:
+    x = leaf((3, 2), 0, -2.0, -0.5)
+    assert bg.gradcheck(lambda x: x**n, x, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize(("method", "call", "numpy", "shapes"), SHAPED)

@@ -57,7 +57,8 @@ def show(nbytes: float, unit: str, digits: int = 2) -> str:
 
 def linear_parameters(inputs: int, outputs: int) -> int:
     """Return the parameters of a linear layer with bias: weight inputs × outputs, and outputs biases."""
-    return _whole(inputs, "inputs") * _whole(outputs, "outputs") + outputs
+    n = _whole(outputs, "outputs")
+    return _whole(inputs, "inputs") * n + n
 
 
 def mlp_parameters(widths: "list[int] | tuple[int, ...]") -> int:

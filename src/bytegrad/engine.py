@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bytegrad.errors import GraphError, ShapeError
+from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.record import Function, freed_graph
 from bytegrad.tensor import Array, Tensor
 
@@ -42,9 +42,9 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
         g = arriving.pop(fn)
         edges = fn.edges
         assert edges is not None
-        handed_on = fn.apply(g)
+        handed_on = _handed_on(fn, g, edges)
         for i, (edge, grad) in enumerate(zip(edges, handed_on, strict=True)):
-            if edge is None:
+            if edge is None or grad is None:
                 continue
             fitted = fit(grad, edge.shape, edge.dtype)
             if isinstance(edge, Function):
@@ -75,8 +75,36 @@ def execution_order(root: Function) -> list[Function]:
     return sorted(seen, key=_number)
 
 
+def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Apply a rule, and hold it to what rules promise: a tuple with a gradient or None for each input."""
+    grads: Any = fn.apply(g)  # learners write rules, too
+    if not isinstance(grads, tuple) or len(grads) != len(edges):
+        seen = f"{len(grads)} gradients" if isinstance(grads, tuple) else type(grads).__name__
+        raise ShapeError(
+            f"{type(fn).__name__}.apply returned {seen}: the call had {len(edges)} inputs, and each needs its own. "
+            "Return a tuple with one gradient, or None, an input."
+        )
+    for edge, grad in zip(edges, grads, strict=True):
+        if edge is not None and grad is not None and not _fits(np.shape(grad), edge.shape):
+            raise ShapeError(
+                f"{type(fn).__name__}.apply returned a gradient of shape {np.shape(grad)} for an input of shape "
+                f"{edge.shape}: summing over broadcast axes cannot make one of the other. "
+                "Return it in the input's shape, or in the shape that it was broadcast to."
+            )
+    return tuple(grads)
+
+
+def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Tell whether `wanted` could have been broadcast to `shape`."""
+    if shape == wanted:
+        return True
+    tail = shape[len(shape) - len(wanted) :]
+    return len(shape) >= len(wanted) and all(n in (1, m) for n, m in zip(wanted, tail, strict=True))
+
+
 def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
     """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
+    grad = np.asarray(grad) if isinstance(grad, (int, float)) else grad
     if grad.shape != shape:
         added = grad.ndim - len(shape)
         if added > 0:
@@ -102,12 +130,16 @@ def _seed(tensor: Tensor, gradient: Any) -> Array:
             )
         return np.ones_like(data)
     g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+    if g.dtype.kind not in "fiub":
+        raise DtypeError(
+            f"gradient of {g.dtype}: d(loss)/d(tensor) is a real number for each element. Pass an array of floats."
+        )
     if g.shape != data.shape:
         raise ShapeError(
             f"gradient of shape {g.shape} for a Tensor of shape {data.shape}: d(loss)/d(tensor) has one number an "
             "element. Pass a gradient of the tensor's own shape."
         )
-    return g.astype(data.dtype, copy=False)
+    return np.array(g, dtype=data.dtype)  # a copy: no rule may write into the caller's array
 
 
 def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
@@ -120,6 +152,10 @@ def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
 
 def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: tuple[Any, ...]) -> bool:
     """Tell whether nobody else can hold this array, so that a leaf may keep it without a copy."""
+    if "keeps_no_gradient" not in vars(
+        type(fn)
+    ):  # a learner's rule may hand out an array that it keeps
+        return False
     if grad is arrived or grad.base is not None:
         return False
     return not any(grad is other for other in (*siblings, *fn.saved_tensors))

@@ -58,10 +58,13 @@ def _levels(inputs: Sequence[Sequence[int]]) -> list[int]:
     level: list[int] = []
     for sources in inputs:
         level.append(1 + max((level[s] for s in sources), default=-1))
-    for node, sources in enumerate(inputs):
-        uses = [level[user] for user, its in enumerate(inputs) if node in its]
-        if not sources and uses:
-            level[node] = min(uses) - 1
+    first_use: dict[int, int] = {}
+    for user, sources in enumerate(inputs):
+        for source in sources:
+            first_use[source] = min(level[user], first_use.get(source, level[user]))
+    for node, row in first_use.items():
+        if not inputs[node]:
+            level[node] = row - 1
     return level
 
 

@@ -11,8 +11,10 @@ from bytegrad.tensor import Tensor
 _plain: dict[str, Callable[..., Any]] = {}  # the forward-only methods, while autograd is on
 
 
-def enable_autograd(rules: Mapping[str, type[Function]] | None = None, quiet: bool = False) -> None:
-    """Make every operation in `RULES` record itself, and wake `Tensor.backward`. Calling it twice changes nothing.
+def enable_autograd(rules: Mapping[str, Any] | None = None, quiet: bool = False) -> None:
+    """Make every operation in `RULES` record itself, and wake `Tensor.backward`.
+
+    Calling it again applies the table afresh: without `rules`, the engine's own rules are back.
 
     Args:
         rules: rules of your own, by method name; they take the place of the engine's.
@@ -20,6 +22,7 @@ def enable_autograd(rules: Mapping[str, type[Function]] | None = None, quiet: bo
 
     Raises:
         ValueError: a name in `rules` is no differentiable method of `Tensor`.
+        TypeError: a rule is no subclass of `Function`.
 
     >>> enable_autograd(quiet=True)
     >>> x = Tensor(2.0, requires_grad=True)
@@ -33,6 +36,12 @@ def enable_autograd(rules: Mapping[str, type[Function]] | None = None, quiet: bo
             f"no differentiable operation is called {', '.join(unknown)}: a rule must name a method of Tensor. "
             f"Use one of {', '.join(RULES)}."
         )
+    for name, rule in (rules or {}).items():
+        if not (isinstance(rule, type) and issubclass(rule, Function)):
+            raise TypeError(
+                f"the rule for {name} is {rule!r}: a rule is a subclass of bytegrad.Function, which each call makes "
+                "an instance of. Pass the class itself."
+            )
     disable_autograd()
     table = {**RULES, **(rules or {})}
     for name, rule in table.items():

@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 
-from bytegrad.errors import GraphError
-from bytegrad.tensor import Array, Tensor
+from bytegrad.errors import DtypeError, GraphError
+from bytegrad.tensor import Array, Tensor, wrap
 
 _numbers = itertools.count()
 
@@ -35,11 +35,14 @@ class Function:
         dtype: the dtype of the output.
         number: counts recorded calls; an input's number is always below its output's.
         arity: how many of the leading arguments are inputs, where others follow; None where all are.
+        keeps_no_gradient: stated in a rule's own class, it promises that nobody else holds what `apply`
+            makes, so that a leaf may take it without a copy.
     """
 
     __slots__ = ("__weakref__", "dtype", "edges", "number", "saved_tensors", "shape")
 
     arity: ClassVar[int | None] = None
+    keeps_no_gradient: ClassVar[bool] = False
     saved_tensors: tuple[Any, ...]
     edges: "tuple[Edge, ...] | None"
     shape: tuple[int, ...]
@@ -103,6 +106,9 @@ watchers: list[Watcher] = []
 class _State(threading.local):
     recording = True
 
+    def __init__(self) -> None:  # runs once in each thread
+        self.before: list[bool] = []
+
 
 _state = _State()
 
@@ -116,15 +122,12 @@ class no_grad(ContextDecorator):  # noqa: N801 - PyTorch's name
     False
     """
 
-    def __init__(self) -> None:
-        self._before: list[bool] = []
-
     def __enter__(self) -> None:
-        self._before.append(_state.recording)
+        _state.before.append(_state.recording)
         _state.recording = False
 
     def __exit__(self, *error: object) -> None:
-        _state.recording = self._before.pop()
+        _state.recording = _state.before.pop()
 
 
 def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., Any]:
@@ -139,9 +142,19 @@ def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., An
     def record(*inputs: Any, **metadata: Any) -> Any:
         output = plain(*inputs, **metadata)
         if _state.recording:
+            for key, x in metadata.items():
+                if needs_grad(x):
+                    raise DtypeError(
+                        f"{key}= is a Tensor that requires grad: gradients flow to positional inputs only. "
+                        "Pass it by position."
+                    )
             for x in inputs:
                 if isinstance(x, Tensor) and x._requires_grad:
                     if output is not NotImplemented:
+                        if any(output is y for y in inputs):
+                            output = wrap(
+                                output.data
+                            )  # an identity: the input keeps its own history
                         _link(rule(*inputs, output=output, **metadata), inputs, output)
                     break
         return output
@@ -151,6 +164,8 @@ def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., An
 
 def _link(fn: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
     """Join a recorded call to the graph."""
+    if not hasattr(fn, "saved_tensors"):  # a learner's rule that saves nothing need not say so
+        fn.saved_tensors = ()
     fn.number = next(_numbers)
     fn.shape, fn.dtype = output.data.shape, output.data.dtype
     fn.edges = tuple([edge(x) for x in inputs[: fn.arity]])
@@ -182,6 +197,6 @@ def owner(array: Array) -> Array:
 def freed_graph(fn: Function) -> str:
     """Say that a graph was used up, and what to do."""
     return (
-        f"backward() through {type(fn).__name__}, whose saved arrays are gone: a backward pass frees the graph as it "
+        f"the graph at {type(fn).__name__} is gone, and what it saved: a backward pass frees the graph as it "
         "goes. Call the first backward with retain_graph=True, or compute the result again."
     )

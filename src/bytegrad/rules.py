@@ -120,19 +120,17 @@ class MatmulBackward(Function):
         if b is not None:
             grad_a = g @ (b.reshape(1, -1) if b_ndim == 1 else b.swapaxes(-1, -2))  # (..., m, k)
             if a_ndim == 1:
-                grad_a = grad_a.reshape(*grad_a.shape[:-2], -1)  # (..., k)
+                grad_a = grad_a.reshape(*grad_a.shape[:-2], grad_a.shape[-1])  # (..., k)
         if a is not None:
             if a_ndim == 1:
                 grad_b = a.reshape(-1, 1) @ g  # (..., k, n)
-            elif (
-                b_ndim <= 2
-            ):  # one matrix for the whole batch: one product instead of a sum of products
-                rows = a.reshape(-1, a.shape[-1])  # (batch * m, k)
-                grad_b = rows.swapaxes(0, 1) @ g.reshape(rows.shape[0], -1)  # (k, n)
+            elif b_ndim <= 2:  # one matrix for the whole batch: one product, not a sum of products
+                rows = a.reshape(_size(a.shape[:-1]), a.shape[-1])  # (batch * m, k)
+                grad_b = rows.swapaxes(0, 1) @ g.reshape(rows.shape[0], g.shape[-1])  # (k, n)
             else:
                 grad_b = a.swapaxes(-1, -2) @ g  # (..., k, n)
             if b_ndim == 1:
-                grad_b = grad_b.reshape(*grad_b.shape[:-2], -1)  # (..., k)
+                grad_b = grad_b.reshape(*grad_b.shape[:-2], grad_b.shape[-2])  # (..., k)
         return grad_a, grad_b
 
 
@@ -232,7 +230,7 @@ class MeanBackward(SumBackward):
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g / count, repeated along the averaged axes."""
         count = _size(self._shape) // max(_size(self._kept_shape), 1)
-        return super().apply(g / count)
+        return super().apply(g * (1 / max(count, 1)))  # a count above 65504 is infinite in float16
 
 
 class ReshapeBackward(Function):
@@ -287,6 +285,9 @@ RULES: dict[str, type[Function]] = {
     "transpose": TransposeBackward,
 }
 
+for _rule in RULES.values():
+    _rule.keeps_no_gradient = True  # so a leaf may take the array as it is
+
 
 def _log(x: Any) -> Any:
     return x.log() if isinstance(x, Tensor) else np.log(x)
@@ -296,7 +297,7 @@ def _shape_with_ones(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """Return the shape with length 1 along the reduced axes."""
     if axis is None:
         return (1,) * len(shape)
-    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = {a % max(len(shape), 1) for a in (axis if isinstance(axis, tuple) else (axis,))}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 

@@ -33,6 +33,7 @@ class Tensor:
     Raises:
         ShapeError: a ragged list.
         DtypeError: data that are no numbers; `requires_grad` for integers or booleans.
+        GraphError: a Tensor that was computed from one that requires grad.
 
     >>> Tensor([[1, 2], [3, 4]]) @ Tensor([1, 1])
     Tensor([3., 7.], dtype=float32)
@@ -144,6 +145,14 @@ class Tensor:
         """Return a tensor over the same memory that no gradient flows through."""
         return wrap(self.data)
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if self._grad_fn is not None:
+            raise GraphError(
+                f"copying or pickling a result of {self._grad_fn!r}: the copy's gradients would go to copies of the "
+                "leaves, not to the leaves. Use .detach(), or copy the leaves."
+            )
+        return super().__reduce_ex__(protocol)
+
     # Gradients: asleep until enable_autograd().
 
     @property
@@ -182,8 +191,8 @@ class Tensor:
             GraphError: always, here.
         """
         raise GraphError(
-            "backward() while autograd is off: nothing was recorded, so there is nothing to walk back "
-            "through. Call bytegrad.enable_autograd() first, then compute the result again."
+            "backward() while autograd is off: operations record nothing now, and no gradient is computed. "
+            "Call bytegrad.enable_autograd() first, then compute again what was computed while it was off."
         )
 
     def zero_grad(self) -> None:
@@ -374,7 +383,14 @@ def _meet(value: Any, right: Tensor) -> tuple[Tensor, Tensor]:
         return wrap(np.asarray(number, dtype=right.data.dtype)), right
     if isinstance(number, float):
         return wrap(np.float32(number)), wrap(right.data.astype(np.float32))
+    if right.data.dtype.kind in "iu" and number in range(*_span(right.data.dtype)):
+        return wrap(np.asarray(number, dtype=right.data.dtype)), right
     return wrap(np.asarray(number)), right
+
+
+def _span(dtype: np.dtype[Any]) -> tuple[int, int]:
+    info = np.iinfo(dtype)
+    return int(info.min), int(info.max) + 1
 
 
 def _elementwise(function: Callable[[Any, Any], Any], a: Tensor, b: Any) -> Any:
@@ -450,9 +466,14 @@ def _refusal(seen: str) -> str:
 def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
     """Copy data into an array under the dtype policy."""
     if isinstance(data, Tensor):
+        if data.grad_fn is not None:
+            raise GraphError(
+                f"Tensor() of a result of {data.grad_fn!r}: the copy would lose its history, and the gradient with it. "
+                "Use the tensor itself, or .detach() if that is meant."
+            )
         data = data.data
     if isinstance(data, (np.ndarray, np.generic)):
-        return _numeric(np.array(data, dtype=dtype))
+        return _numeric(np.array(_numeric(np.asarray(data)), dtype=dtype))
     try:
         array = _numeric(np.array(data))
     except ValueError:

@@ -41,7 +41,7 @@ def timeline(led: "Ledger", ax: "Axes | None", unit: str, kinds: tuple[str, ...]
             ha="center",
         )
         ax.legend(frameon=False)
-    ax.set(xlabel="saves and releases, in order", ylabel=unit, xlim=(0, len(moments)))
+    ax.set(xlabel="saves and releases, in order", ylabel=unit, xlim=(0, max(len(moments), 1)))
     ax.margins(y=0.15)
     ax.set_ylim(bottom=0)
     return ax

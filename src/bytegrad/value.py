@@ -74,7 +74,7 @@ class Value:
                 f"0 ** {n:g} divides by zero: its value and its slope are infinite. "
                 "Keep the base away from 0."
             )
-        if a < 0 and n != int(n):
+        if a < 0 and n % 1 != 0:
             raise ValueError(
                 f"({a:g}) ** {n:g} is no real number: a negative base has real powers only for "
                 "whole exponents. Use a positive base."
@@ -84,8 +84,8 @@ class Value:
         elif a == 0 and n < 1:
             slope = math.inf  # a root is vertical at 0
         else:
-            slope = n * a ** (n - 1)
-        return Value(a**n, (self,), f"**{n:g}", "", (slope,))
+            slope = n * _raised(a, n - 1)
+        return Value(_raised(a, n), (self,), f"**{n:g}", "", (slope,))
 
     def exp(self) -> "Value":
         """Return e to this power; its slope is its own value.
@@ -131,7 +131,7 @@ class Value:
         return self * -1.0
 
     def __sub__(self, other: "Value | float") -> "Value":
-        return self + -other
+        return self + (-other if isinstance(other, Value) else -_number(other))
 
     def __truediv__(self, other: "Value | float") -> "Value":
         other = other if isinstance(other, Value) else Value(other)
@@ -212,8 +212,16 @@ def _power(base: Value, exponent: Value) -> Value:
             f"({a:g}) ** Value({n:g}) has no slope in its exponent: that slope is a**n * log(a), "
             "and log needs a base above 0. Use a positive base, or a plain number as the exponent."
         )
-    y = a**n
-    return Value(y, (base, exponent), "**", "", (n * a ** (n - 1), y * math.log(a)))
+    y = _raised(a, n)
+    return Value(y, (base, exponent), "**", "", (n * _raised(a, n - 1), y * math.log(a)))
+
+
+def _raised(a: float, n: float) -> float:
+    """Return a ** n, infinite beyond the largest float, as MicroPython has it."""
+    try:
+        return float(a**n)
+    except OverflowError:
+        return -math.inf if a < 0 and n % 2 == 1 else math.inf
 
 
 def _number(x: "Value | float") -> float:
@@ -221,6 +229,10 @@ def _number(x: "Value | float") -> float:
         return x.data
     try:
         return float(x + 0)  # text has no + 0
+    except OverflowError:
+        raise OverflowError(
+            "got an int beyond the largest float (about 1.8e308): a Value holds one float. Use a smaller number."
+        ) from None
     except (TypeError, ValueError):
         pass
     raise TypeError(
