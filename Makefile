@@ -16,7 +16,8 @@ PAGES := _build/html
 export PYTHON IPYTHONDIR MPLCONFIGDIR
 IPYTHONDIR := $(CURDIR)/.venv/var/ipython
 MPLCONFIGDIR := $(CURDIR)/.venv/var/matplotlib
-unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS MATPLOTLIBRC
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE MATPLOTLIBRC
+unexport PYTEST_ADDOPTS JUPYTER_PATH JUPYTER_CONFIG_DIR
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -37,7 +38,7 @@ test: venv ## build the book, then prove it: lint, types, every cell, every page
 
 serve: venv ## show the built book at http://127.0.0.1:8000 (PORT=8001 for another port)
 	@test -f $(PAGES)/index.html || $(BIN)/python tools/book.py
-	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(PAGES) $(PORT)
+	@$(BIN)/python tools/serve.py $(PORT)
 
 lock: book ## accept the figures as they stand into book/figures.lock, after showing what changed
 	@$(BIN)/python -m bookproof lock

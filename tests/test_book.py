@@ -7,6 +7,8 @@ import jupytext
 import pytest
 from nbformat import NotebookNode
 
+import bookproof
+import bytegrad
 from bookproof import book, cache, lint, lock
 
 ROOT = Path(__file__).parents[1]
@@ -22,6 +24,20 @@ def findings() -> Mapping[str, list[lint.Finding]]:
 @pytest.fixture(scope="module")
 def locked() -> lock.Figures:
     return lock.read(ROOT)
+
+
+def test_what_runs_is_what_is_read() -> None:
+    """A copy of the engine elsewhere would answer in the place of src/, and the key would not know."""
+    for package in (bytegrad, bookproof):
+        assert Path(package.__file__ or "").is_relative_to(ROOT / "src")
+
+
+def test_a_page_that_no_lint_reads_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "extra.rst").write_text("Adam needs 64 KB.\n", encoding="utf-8")
+    (tmp_path / "_toc.yml").write_text("root: book/extra\n", encoding="utf-8")
+    with pytest.raises(book.BookError, match=r"extra\.rst: only pages in MyST Markdown"):
+        book.chapters(tmp_path)
 
 
 def test_lock_names_no_chapter_that_is_gone(locked: lock.Figures) -> None:

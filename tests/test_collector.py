@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tiny_book import CHANCE, RAISES, REPO, UNSEEN, TinyBook, environment
+from tests.tiny_book import CHANCE, FALSE, RAISES, REPO, UNSEEN, TinyBook, environment
 
 CELLS = 3
 
@@ -62,6 +62,7 @@ DRIFTS: dict[str, tuple[Callable[[TinyBook], None], str, str]] = {
     "raising cell": (_nothing, "raises", "ValueError"),
     "nondeterministic cell": (_nothing, "chance", "mismatch 'stdout'"),
     "cell kept from comparison": (_nothing, "unseen", "keep it from being run and compared"),
+    "claim whose failure is let pass": (_nothing, "false", "the claim that it stands for is false"),
     "engine changed without rebuild": (
         lambda book: book.replace("src/tiny/one.py", "42", "6 * 7"),
         "one",
@@ -107,7 +108,9 @@ def _registered() -> bool:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> TinyBook:
     root = tmp_path_factory.mktemp("collector") / "built"
-    book = TinyBook.create(root, ("chance", CHANCE), ("raises", RAISES), ("unseen", UNSEEN))
+    book = TinyBook.create(
+        root, ("chance", CHANCE), ("raises", RAISES), ("unseen", UNSEEN), ("false", FALSE)
+    )
     first = book.build()
     assert first.status == 0, first.text
     return book

@@ -44,6 +44,7 @@ MISTAKES = [
     ("[course]\nyear = 26", 2, "four digits"),
     ('[repository]\nurl = "git@host:a/b"', 2, "https://"),
     ('[launch]\nbinder = "mybinder.org"', 2, "https://"),
+    ('[repository]\nbranch = "a b"', 2, "without spaces"),
     ("[mlp\nbatch = 1", 1, "cannot be read as TOML"),
 ]
 
@@ -64,3 +65,19 @@ def test_a_mistake_is_named_with_its_line_and_its_remedy(
 def test_outside_a_course_the_root_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(course.CourseError, match=r"no _toc\.yml in .* run this from inside"):
         course.find_root(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "course.toml"
+    with pytest.raises(course.CourseError, match=r"course\.toml: No such file"):
+        course.load(file)
+    file.write_bytes(b'[course]\nname = "\xff"\n')
+    with pytest.raises(course.CourseError, match="UTF-8"):
+        course.load(file)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "course.toml"
+    file.write_text("[mlp]\nbatch = 1\nbatch = 2\n", encoding="utf-8")
+    with pytest.raises(course.CourseError, match="a key stands once in its section"):
+        course.load(file)

@@ -465,3 +465,14 @@ RuntimeError: There was an error in building your book. Look above for the cause
 )
 def test_a_build_ends_with_its_reasons(book: ModuleType, said: str, reasons: list[str]) -> None:
     assert book.reasons(said) == reasons
+
+
+def test_a_port_that_cannot_be_served_is_named_in_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = str(taken.getsockname()[1])
+        for port, said in ((busy, "make serve PORT="), ("abc", "is no port"), ("70000", "no port")):
+            done = run(sys.executable, "tools/serve.py", port)
+            assert done.returncode == 1
+            assert re.fullmatch(rf"Cannot serve.*{said}.*\n", done.stderr)

@@ -82,3 +82,8 @@ def test_what_follows_from_an_address(url: str, provider: str, pages: str) -> No
     repository = Repository(url)
     assert (repository.provider, repository.pages) == (provider, pages)
     assert f"https://{repository.host}/{repository.owner}/{repository.name}" == url
+
+
+def test_a_repository_variable_that_is_no_owner_and_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CourseError, match="owner/name"):
+        address(tmp_path, {"GITHUB_REPOSITORY": "https://github.com/me/book"})

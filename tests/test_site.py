@@ -44,6 +44,18 @@ def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(
     assert "Proof of build" not in book.page("index")
 
 
+def test_a_page_that_left_the_book_leaves_the_site(book: TinyBook) -> None:
+    page = book.root / "_build/html/book/two.html"
+    assert page.is_file()
+    book.replace("_toc.yml", "- file: book/two\n", "")
+    book.replace("book/one.md", " See [](two.md).", "")
+    (book.root / "book/two.md").unlink()
+    done = book.build()
+    assert done.status == 0, done.text
+    assert not page.is_file()
+    assert not list((book.root / "_build/html/_sources/book").glob("two*"))
+
+
 def test_only_the_chapter_that_depends_on_a_changed_module_runs_again(book: TinyBook) -> None:
     book.replace("src/tiny/one.py", "42", "43")
     changed = book.build()

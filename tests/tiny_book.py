@@ -79,6 +79,16 @@ if "PYTEST_VERSION" in os.environ:
 UNSEEN = (
     HEAD + '# Unseen\n\n```{code-cell} ipython3\n:tags: [nbval-ignore-output]\nprint("x")\n```\n'
 )
+FALSE = (
+    HEAD
+    + """# False
+
+```{code-cell} ipython3
+:tags: [raises-exception, remove-cell]
+assert 2 + 2 == 5
+```
+"""
+)
 
 FILES = {
     "_toc.yml": (

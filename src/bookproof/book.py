@@ -32,12 +32,18 @@ def chapters(root: Path) -> list[Path]:
     """
     contents = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     listed = [_page(root, entry) for entry in _entries(contents)]
+    for path in listed:
+        if path.suffix != ".md":
+            raise BookError(
+                f"_toc.yml names {path.relative_to(root).as_posix()}: only pages in MyST Markdown are "
+                "proofed, and what it says would stand unproofed; write it as .md"
+            )
     beside = sorted(
         path
         for path in (root / "book").rglob("*.md")
         if not _NO_PAGES & set(path.relative_to(root).parts)
     )
-    return list(dict.fromkeys(path for path in [*listed, *beside] if path.suffix == ".md"))
+    return list(dict.fromkeys([*listed, *beside]))
 
 
 def name(chapter: Path, root: Path) -> str:

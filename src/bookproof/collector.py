@@ -55,7 +55,13 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         return items
 
     def _comparable(self, number: int, cell: NotebookNode) -> None:
-        """Refuse a cell that would be run without being compared."""
+        """Refuse a cell that would be run without being compared, and a claim that fails by design."""
+        if any(output.get("ename") == "AssertionError" for output in cell.outputs):
+            raise self.CollectError(
+                f"{self.path.name}, cell {number}: an assert fails, and the tag raises-exception lets "
+                "it: the claim that it stands for is false; mend the claim (to show an error, catch "
+                "and print it)"
+            )
         options = dict([*find_metadata_tags(cell.metadata), *find_comment_markers(cell.source)])
         silent = any(options.get(name) is value for name, value in _SILENT.items())
         if silent or (cell.source.strip() and cell.execution_count is None):

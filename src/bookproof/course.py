@@ -124,6 +124,10 @@ def _is_url(value: object) -> bool:
     )
 
 
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and value != "" and not any(map(str.isspace, value))
+
+
 def _one_of(*choices: str) -> Rule:
     wanted = "one of " + ", ".join(f'"{choice}"' for choice in choices)
     return Rule(wanted, lambda value: value in choices)
@@ -141,7 +145,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
             "a year of four digits", lambda year: _is_int(year, 1000) and int(str(year)) < 10000
         ),
     },
-    "repository": {"url": _URL, "branch": _TEXT},
+    "repository": {"url": _URL, "branch": Rule("a branch's name, without spaces", _is_word)},
     "launch": {"binder": _URL},
     "hardware": {"card": Rule("a size above zero", _is_size), "card_unit": _one_of(*CARD_UNITS)},
     "model": {"parameters": _COUNT, "dtype": _one_of(*DTYPES), "optimizer": _one_of(*OPTIMIZERS)},
@@ -178,13 +182,19 @@ def find_root(start: Path | str | None = None) -> Path:
 def load(path: Path | str | None = None) -> Course:
     """Read and check `course.toml` (found from the working folder upwards if no path is given)."""
     file = Path(path) if path is not None else find_root() / FILE
-    text = file.read_text(encoding="utf-8")
     try:
+        text = file.read_text(encoding="utf-8")
         data = tomllib.loads(text)
+    except OSError as error:
+        raise CourseError(
+            f"{file}: {error.strerror}: the book's settings stand there; restore the file"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise CourseError(f"{file}: {error}: TOML is UTF-8; save it in that encoding") from None
     except tomllib.TOMLDecodeError as error:
         raise CourseError(
             f"{file}: {error}: so it cannot be read as TOML; mend that line (text needs quotes, "
-            "lists need brackets)"
+            "lists need brackets, and a key stands once in its section)"
         ) from None
     sections = {}
     for name, values in data.items():

@@ -72,7 +72,19 @@ def _named_by_its_text(match: re.Match[str]) -> str:
     return f"<summary>{inner}</summary>"
 
 
+def _forget(app: Sphinx, exception: Exception | None) -> None:
+    """Remove the pages of an earlier build whose source is gone: their figures are nobody's."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for folder, suffix in ((Path(app.outdir), ".html"), (Path(app.outdir, "_sources"), "")):
+        for path in folder.joinpath("book").rglob(f"*{suffix}"):
+            page = path.relative_to(folder).as_posix().split(".")[0]
+            if path.is_file() and page not in app.env.found_docs:
+                path.unlink()
+
+
 def setup(app: Sphinx) -> None:
     """Connect the hooks; the theme adds its buttons at priority 501."""
     app.connect("html-page-context", _download, priority=500)
+    app.connect("build-finished", _forget)
     app.connect("html-page-context", _summaries)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from bookproof import course
 
 # git@host:owner/name
+_OWNER_AND_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 _SCP = re.compile(r"^(?:[^@/\s]+@)?(?P<host>[\w.-]+\.[\w-]+):(?!/)(?P<path>\S+)$")
 _PROVIDERS = ("github", "gitlab", "bitbucket")
 
@@ -91,6 +92,11 @@ def address(root: Path | str, environ: Mapping[str, str] | None = None) -> Repos
             )
         return Repository(url, stated.branch)
     if environ.get("GITHUB_REPOSITORY"):
+        if not _OWNER_AND_NAME.fullmatch(environ["GITHUB_REPOSITORY"]):
+            raise course.CourseError(
+                f"GITHUB_REPOSITORY is {environ['GITHUB_REPOSITORY']!r}: links are made of the owner and "
+                "the name alone; set it to owner/name, or unset it"
+            )
         server = environ.get("GITHUB_SERVER_URL", "https://github.com")
         url = normalise(f"{server.rstrip('/')}/{environ['GITHUB_REPOSITORY']}")
     else:
