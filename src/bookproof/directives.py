@@ -27,7 +27,10 @@ NO_TITLE = NO_BODY | frozenset(_UNTITLED.split())
 """Directives whose argument is a path, a key or a class and no title."""
 
 PROSE_OPTIONS = frozenset(("caption", "header", "subtitle", "title"))
-"""Options that the reader reads, and that may hold roles; ``alt`` is read too, but as it stands."""
+"""Options that the reader reads, and that may hold roles."""
+
+PLAIN_OPTIONS = frozenset(("alt", "code_prompt_show", "code_prompt_hide"))
+"""Options that the reader reads as they stand: no role works there."""
 
 PathTest = Callable[[list[str]], bool]
 

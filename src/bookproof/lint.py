@@ -3,6 +3,7 @@
 What is looked for, why, and how to mend it stands in ``rules.RULES``.
 """
 
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -11,9 +12,9 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from bookproof import book, cache
-from bookproof.page import Cell, Page
+from bookproof.page import Cell, Page, Passage
 from bookproof.prose import read
-from bookproof.quantities import typed
+from bookproof.quantities import Typed, sizes, typed
 from bookproof.rules import Finding, told
 
 _PYTHON = frozenset(
@@ -56,6 +57,8 @@ def lint_text(
         *_listings(page),
         *_pictures(page),
         *_front_matter(page),
+        *_formats(page),
+        *_inclusions(page, path),
         *([] if keys is None else _keys(page, keys, elsewhere or {}, used)),
     ]
     return sorted(Finding(path, *rest) for rest in found)
@@ -99,19 +102,33 @@ _Found = tuple[int, str, str]
 
 def _numbers(page: Page) -> Iterator[_Found]:
     for passage in page.passages:
-        for number in typed(passage.text):
-            yield passage.line(number.start), number.rule, _typed(number.seen, passage.takes_roles)
+        for number in _typed_in(passage):
+            yield passage.line(number.start), number.rule, _typed(number.seen, passage)
 
 
-def _typed(seen: str, takes_roles: bool) -> str:
+def _typed_in(passage: Passage) -> list[Typed]:
+    if passage.kind == "prose":
+        return typed(passage.text)
+    return sizes(passage.text, formula=passage.kind == "formula")
+
+
+def _typed(seen: str, passage: Passage) -> str:
     said = f"\u201c{seen}\u201d is typed by hand; nothing turns red when the code gives another; "
-    if not takes_roles:
+    if "{glue:text}" in seen:
+        return said + 'the figure brings its unit and all its digits: figure("a_name", value, unit)'
+    if passage.kind == "printed":
+        said += "print the value that the cell computed, in place of these words"
+    elif passage.kind == "formula":
+        said += "say it in letters, or move the number out of the formula and into {glue:text}"
+    elif not passage.takes_roles:
         said += "no role works in this place: say it without the number, or move it into the text"
     else:
         said += (
             'compute it in a cell, figure("a_name", value, unit), and write {glue:text}`a_name` '
             f"here; if it is a premise or a quoted source, write {{given}}`{seen}`"
         )
+    if re.search(r"\dx$", seen):
+        said += f"; if it is a product, such as a derivative, it is mathematics: ${seen}$"
     if _OPEN_BASE.search(seen):
         said += "; and the unit leaves its base open: kB is 1000 bytes, KiB is 1024"
     return said
@@ -168,6 +185,22 @@ def _front_matter(page: Page) -> Iterator[_Found]:
     if missing:
         seen = f"the front matter lacks {' and '.join(missing)}"
         yield 1, "front-matter", told("front-matter", seen)
+
+
+def _formats(page: Page) -> Iterator[_Found]:
+    for use in page.uses:
+        if use.spec and not (use.document and use.spec == "s"):
+            seen = f"the role shows {use.key!r} through the format {use.spec!r}"
+            yield use.line, "glue-format", told("glue-format", seen)
+
+
+def _inclusions(page: Page, path: str) -> Iterator[_Found]:
+    for inclusion in page.inclusions:
+        base = "." if inclusion.target.startswith("/") else posixpath.dirname(path)
+        target = posixpath.normpath(posixpath.join(base, inclusion.target.lstrip("/")))
+        if not (re.fullmatch(r"book/(?!(?:.*/)?[_.]).*\.md", target)):
+            seen = f"{inclusion.target} is included and is no page of the book"
+            yield inclusion.line, "inclusion", told("inclusion", seen)
 
 
 def _uses_by_chapter(page: Page, name: str) -> set[tuple[str, str]]:

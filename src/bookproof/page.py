@@ -9,13 +9,15 @@ from typing import Literal
 class Passage:
     """A run of prose as one flat text, which knows the source line of each of its characters.
 
-    ``takes_roles`` is false where the build prints the text as it stands (alternative text).
+    ``takes_roles`` is false where the build prints the text as it stands (alternative text);
+    ``kind`` says what else than prose it is: a formula, or a string that a cell prints.
     """
 
     text: str
     starts: tuple[int, ...]
     lines: tuple[int, ...]
     takes_roles: bool = True
+    kind: Literal["prose", "formula", "printed"] = "prose"
 
     def line(self, offset: int) -> int:
         """Return the source line of the character at ``offset``."""
@@ -24,10 +26,19 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A glue role or directive: which key it shows, of which document ("" is this one)."""
+    """A glue role or directive: which key it shows, of which document ("" is this one), and how."""
 
     key: str
     document: str
+    line: int
+    spec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """A file whose text the build puts in this place."""
+
+    target: str
     line: int
 
 
@@ -67,6 +78,7 @@ class Page:
     front: dict[str, object] = field(default_factory=dict)
     passages: list[Passage] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    inclusions: list[Inclusion] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)

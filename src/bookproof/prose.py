@@ -1,11 +1,13 @@
 """Read a chapter as its reader does: which text is prose, at which line, and what stands beside it.
 
 The text is parsed by MyST's own parser and walked token by token, into directives whose body is
-MyST too. Code, mathematics, addresses and HTML are not prose; in the flat text they leave
-``OBJECT``.
+MyST too. Code, mathematics and addresses are not prose; in the flat text they leave ``OBJECT``.
+The text of HTML is prose, and so are those attributes that a browser shows or reads out.
 """
 
+import ast
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Literal
 
@@ -18,9 +20,16 @@ from markdown_it.utils import EnvType
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 
-from bookproof.directives import NO_BODY, NO_TITLE, PROSE_OPTIONS, directive, prose_values
-from bookproof.page import Cell, Listing, Page, Passage, Picture, Use
-from bookproof.quantities import LITERAL, OBJECT
+from bookproof.directives import (
+    NO_BODY,
+    NO_TITLE,
+    PLAIN_OPTIONS,
+    PROSE_OPTIONS,
+    directive,
+    prose_values,
+)
+from bookproof.page import Cell, Inclusion, Listing, Page, Passage, Picture, Use
+from bookproof.quantities import GLUE, GLUE_SCALED, LITERAL, OBJECT
 
 EXTENSIONS = (
     "amsmath",
@@ -48,6 +57,15 @@ _PROSE_ROLES = frozenset(_READ.split())
 
 _TITLED = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
 
+# Characters that no reader sees, and the marks of this module, which no text may counterfeit.
+_UNSEEN = dict.fromkeys(
+    map(ord, f"\u200b\u200c\u200d\ufeff\u00ad{OBJECT}{LITERAL}{GLUE}{GLUE_SCALED}")
+)
+
+_SCALED = re.compile(r".*_(?:thousand|million|billion|trillion)s")
+
+_PRINTS = frozenset(("print", "display", "Markdown", "HTML"))
+
 # Code or mathematics that is nothing but a number, with or without a unit, is prose in disguise.
 _DISGUISED = re.compile(
     r"[~\u2248\s]*[\d.,]*\d(?:\s?:\s?\d[\d.]*)?(?:\s?(?!x\b)[^\W\d_]{1,8}|\s?[%\u00d7])?\s*"
@@ -59,6 +77,14 @@ _TEX = (
     (re.compile(r"\\[,;:! ]|~|\{,\}"), lambda found: "," if found[0] == "{,}" else " "),
     (re.compile(r"\\%"), "%"),
 )
+
+
+_INLINE = frozenset(
+    ["a", "abbr", "b", "bdi", "cite", "code", "em", "i", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup", "u", "var"]
+)
+_UNREAD = frozenset(("code", "kbd", "pre", "samp", "script", "style", "svg"))
+_SPOKEN = {"alt", "aria-label", "label", "placeholder", "title"}
+"""Elements within a line of HTML, those that hold no prose, and attributes that do."""
 
 
 def read(text: str) -> Page:
@@ -110,29 +136,74 @@ class _Flat:
         self.lines: list[int] = []
         self.length = 0
 
+    def say(self, text: str, line: int) -> None:
+        """Add words of the author's, without what no reader sees."""
+        self.add(text.translate(_UNSEEN), line)
+
     def add(self, text: str, line: int) -> None:
         self.starts.append(self.length)
         self.lines.append(line)
         self.parts.append(text)
         self.length += len(text)
 
-    def passage(self, *, takes_roles: bool) -> Passage:
-        return Passage("".join(self.parts), tuple(self.starts), tuple(self.lines), takes_roles)
+    def passage(
+        self, *, takes_roles: bool, kind: Literal["formula", "printed", "prose"] = "prose"
+    ) -> Passage:
+        text = "".join(self.parts)
+        return Passage(text, tuple(self.starts), tuple(self.lines), takes_roles, kind)
 
 
-class _Images(HTMLParser):
-    """Collects the pictures in a piece of HTML."""
+class _Html(HTMLParser):
+    """Collects what the reader of a piece of HTML sees or is told, and its pictures."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: int) -> None:
         super().__init__()
-        self.found: list[tuple[str, str, int]] = []
+        self.first = line
+        self.pictures: list[Picture] = []
+        self.passages: list[Passage] = []
+        self.flat = _Flat()
+        self.hidden: list[str] = []
+
+    def block(self) -> None:
+        """Close the passage that is being read."""
+        if self.flat.length:
+            self.passages.append(self.flat.passage(takes_roles=False))
+            self.flat = _Flat()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        line = self.first + self.getpos()[0] - 1
+        values = {name: value or "" for name, value in attrs}
         if tag == "img":
-            values = {name: value or "" for name, value in attrs}
             hidden = values.get("aria-hidden") == "true" or values.get("role") == "presentation"
             alt = "decoration" if hidden else values.get("alt", "")
-            self.found.append((values.get("src", ""), alt, self.getpos()[0]))
+            self.pictures.append(Picture(values.get("src", ""), alt, line))
+        for name in _SPOKEN & set(values):
+            # The line of a word in an attribute is that of the tag, or of the text in it.
+            said = _Flat()
+            source = self.get_starttag_text() or ""
+            found = source.find(values[name])
+            at = line + source.count("\n", 0, max(0, found))
+            for offset, text in enumerate(values[name].split("\n")):
+                said.say(text + "\n", at + offset)
+            self.passages.append(said.passage(takes_roles=False))
+        if tag not in _INLINE:
+            self.block()
+        if tag in _UNREAD:
+            self.hidden.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _INLINE:
+            self.block()
+        if self.hidden and self.hidden[-1] == tag:
+            self.hidden.pop()
+            self.flat.add(OBJECT, self.first + self.getpos()[0] - 1)
+
+    def handle_data(self, data: str) -> None:
+        if self.hidden:
+            return
+        for offset, text in enumerate(data.split("\n")):
+            line = self.first + self.getpos()[0] - 1 + offset
+            self.flat.say(" " + text if offset else text, line)
 
 
 class _Reader:
@@ -156,6 +227,10 @@ class _Reader:
                 self.page.listings.append(Listing("indented", "", {}, at))
             elif token.type == "html_block":
                 self.html(token.content, at)
+            elif token.type.startswith(("math_block", "amsmath")):
+                self.formula(
+                    token.content, at + (token.markup == "$$" and token.content[:1] == "\n")
+                )
             elif token.type == "front_matter" and not inside:
                 self.front_matter(token.content, at + 1)
 
@@ -183,13 +258,13 @@ class _Reader:
             elif token.type == "link_close":
                 address = False
             elif token.type in ("text", "text_special"):
-                flat.add(OBJECT if address else token.content, at)
+                flat.add(OBJECT, at) if address else flat.say(token.content, at)
             elif token.type in ("softbreak", "hardbreak"):
                 flat.add(" ", at)
             elif token.type == "code_inline":
                 flat.add(_undisguised(token.content), at)
             elif token.type.startswith("math"):
-                flat.add(_undisguised(_plain_tex(token.content)), at)
+                self.formula(token.content, at, flat)
             elif token.type == "image":
                 self.image(token, at)
                 flat.add(OBJECT, at)
@@ -208,27 +283,55 @@ class _Reader:
         name, content = str(token.meta["name"]), token.content
         titled = _TITLED.fullmatch(content)
         if name.startswith("glue"):
-            self.use(content, line)
-        elif name in _PROSE_ROLES:
-            flat.add(content, line)
+            key = self.use(content, line)
+            flat.add(GLUE_SCALED if _SCALED.fullmatch(key) else GLUE, line)
             return
-        elif name == "math":
-            flat.add(_undisguised(_plain_tex(content)), line)
+        if name in _PROSE_ROLES:
+            flat.say(content, line)
             return
-        elif titled and name != "given":
-            flat.add(titled[1], line)
+        if name == "math":
+            self.formula(content, line, flat)
+            return
+        if titled and name != "given":
+            flat.say(titled[1], line)
             return
         flat.add(OBJECT, line)
 
-    def use(self, content: str, line: int) -> None:
-        document, _, key = content.strip().rpartition("::")
-        self.page.uses.append(Use(key.split(":")[0].strip(), document.strip(), line))
+    def use(self, content: str, line: int) -> str:
+        document, _, shown = content.strip().rpartition("::")
+        key, _, spec = shown.partition(":")
+        self.page.uses.append(Use(key.strip(), document.strip(), line, spec.strip()))
+        return key.strip()
+
+    def formula(self, content: str, line: int, flat: _Flat | None = None) -> None:
+        """Read a formula: as prose if it is a number in disguise, else for sizes alone."""
+        plain = _undisguised(_plain_tex(content)) if flat else OBJECT
+        if flat:
+            flat.add(plain, line)
+        if plain == OBJECT:
+            self.words(content, line, kind="formula")
+
+    def words(
+        self, content: str, line: int, *, kind: Literal["formula", "printed", "prose"]
+    ) -> None:
+        """Keep ``content`` as a passage that is no MyST."""
+        flat = _Flat()
+        for at, text in enumerate(content.split("\n")):
+            flat.say(text + "\n", line + at)
+        self.page.passages.append(flat.passage(takes_roles=False, kind=kind))
 
     def html(self, content: str, line: int) -> None:
-        images = _Images()
-        images.feed(content)
-        for target, alt, offset in images.found:
-            self.page.pictures.append(Picture(target, alt, line + offset - 1))
+        html = _Html(line)
+        html.feed(content)
+        html.close()
+        html.block()
+        self.page.pictures += html.pictures
+        self.page.passages += html.passages
+
+    def printed(self, cell: Cell) -> None:
+        """Read the strings without a placeholder that ``cell`` prints."""
+        for text, line in _printed(cell.source):
+            self.words(text, cell.source_line + line, kind="printed")
 
     def front_matter(self, content: str, line: int) -> None:
         try:
@@ -251,20 +354,28 @@ class _Reader:
             if inside:
                 self.page.listings.append(Listing("nested-cell", "python", {}, line))
             else:
-                self.page.cells.append(Cell(found.body, found.tree, line, line + found.body_line))
+                cell = Cell(found.body, found.tree, line, line + found.body_line)
+                self.page.cells.append(cell)
+                self.printed(cell)
         elif name in _CODE:
             self.page.listings.append(Listing("fence", argument.lower(), options, line))
         elif name == "literalinclude":
             self.page.listings.append(Listing("included", argument, options, line))
         elif name in ("image", "figure", "glue:figure"):
             self.page.pictures.append(Picture(argument, options.get("alt", ""), line))
+        elif name == "include":
+            self.page.inclusions.append(Inclusion(argument, line))
+        elif name == "math":
+            self.formula(f"{argument}\n{found.body}", line + found.body_line - 1)
+        elif name == "raw" and "html" in argument.lower().split():
+            self.html(found.body, line + found.body_line)
         if name.startswith("glue"):
             self.use(argument, line)
         if argument and name not in NO_TITLE:
             self.text(argument, line)
-        for text, at in prose_values(found.block, lambda path: path[-1] in PROSE_OPTIONS):
+        for text, at in prose_values(found.block, _in_options):
             self.text(text, line + found.block_line + at)
-        for text, at in prose_values(found.block, lambda path: path[-1] == "alt"):
+        for text, at in prose_values(found.block, lambda path: path[-1] in PLAIN_OPTIONS):
             self.text(text, line + found.block_line + at, takes_roles=False)
         if name not in NO_BODY:
             self.block(found.body, line + found.body_line, inside=True)
@@ -272,6 +383,7 @@ class _Reader:
 
 def _undisguised(content: str) -> str:
     """Return a number that only looks like code, marked as such; else the mark of an object."""
+    content = content.translate(_UNSEEN)
     return LITERAL + content.strip() if _DISGUISED.fullmatch(content) else OBJECT
 
 
@@ -284,4 +396,42 @@ def _plain_tex(content: str) -> str:
 def _in_front_matter(path: list[str]) -> bool:
     """Return whether the reader, or a search engine, reads the front matter's value at ``path``."""
     name = path[-1].split()
-    return "substitutions" in path[:-1] or name[:1] in (["title"], ["subtitle"], ["description"])
+    return (
+        "substitutions" in path[:-1]
+        or name[:1] in (["title"], ["subtitle"])
+        or "description" in path[-1]
+        or path[-1] in PLAIN_OPTIONS
+    )
+
+
+def _in_options(path: list[str]) -> bool:
+    return path[-1] in PROSE_OPTIONS or "description" in path[-1]
+
+
+def _printed(source: str) -> Iterator[tuple[str, int]]:
+    """Yield the constant strings that a cell's ``source`` prints, and their lines (from 0)."""
+    plain = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
+    try:
+        tree = ast.parse(plain)
+    except (SyntaxError, ValueError):
+        return  # the build itself reports it
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call):
+            continue
+        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        for argument in call.args if name in _PRINTS else ():
+            text = _constant(argument)
+            lines = (argument.end_lineno or argument.lineno) - argument.lineno
+            if text.count("\n") != lines:
+                text = text.replace("\n", " ")  # the lines of the string are not the source's
+            yield text, argument.lineno - 1
+
+
+def _constant(node: ast.expr) -> str:
+    """Return the string that ``node`` is, "" if it is none or has a placeholder."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    if isinstance(node, ast.JoinedStr):
+        parts = [_constant(part) for part in node.values]
+        return "".join(parts) if all(parts) else ""
+    return ""

@@ -44,6 +44,19 @@ RULES: dict[str, Rule] = {
             _GLUE,
         ),
         Rule(
+            "glue-format",
+            "a format inside a glue role",
+            "it cuts the text that figure() made, unit and digits alike",
+            "give spec= to figure(), and write the key alone; only another chapter's figure takes "
+            "a format, and that is exactly :s",
+        ),
+        Rule(
+            "inclusion",
+            "an {include} of a file that is no page of the book",
+            "its numbers stand on the page, and nothing reads them",
+            "write the text here, or move it into a .md page below book/, which is read too",
+        ),
+        Rule(
             "undefined-key",
             "a glue role whose key no cell of the chapter records",
             "the page would show nothing there",
