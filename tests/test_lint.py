@@ -39,6 +39,8 @@ NUMBERS = [
     ("ten percent", "typed-number"),
     ("1 GB/s", "typed-number"),
     ("2 FLOPs", "typed-number"),
+    ("2\u00b2\u2070 bytes", "typed-number"),
+    ("2^20 bytes", "typed-number"),
     ("175B", "typed-number"),
     ("100 million parameters", "typed-number"),
     ("1999 live nodes", "typed-number"),
@@ -57,6 +59,9 @@ NUMBERS = [
     ("2-to-1", "typed-ratio"),
     ("twice as", "typed-ratio"),
     ("half the", "typed-ratio"),
+    ("double the", "typed-ratio"),
+    ("triple the", "typed-ratio"),
+    ("100:1", "typed-ratio"),
     ("a third of", "typed-ratio"),
     ("two thirds", "typed-ratio"),
     ("1/3 of", "typed-ratio"),
@@ -80,25 +85,34 @@ INNOCENT = [
     "Three arrays, 5 layers, four layers, 20 steps, 100 doublings, 2 parameters, 5 things to try.",
     "The function y = 3x + 1, or 2x + 1, is O(1).",
     "Run it twice. One byte at a time. Double the batch, and the price doubles.",
+    "At 10:30, or from 1:30 to 11:45, read Luke 3:16 and 10:2.",
+    "If you double the batch, to triple the rows and double the width, now double the rate.",
+    "It has {glue:text}`n` nodes, {glue:text}`n` rows, {glue:text}`n` bytes each, 2 {glue:text}`n`.",
+    "It has {glue:text}`gpt2_millions` million, {glue:text}`n`, 2 of them; {glue:text}`n` times.",
+    "A $2^{30}$-th of it, $N \\cdot 4B$, $n = 4PB$, $2 \\times 3 \\text{ batches}$, $2x$.",
+    "<p>Words &amp; more <code>64 KB</code></p>\n\n<!-- 64 KB -->\n<style>p {width: 50%}</style>",
+    "```{include} other.md\n```\n\n```{include} /book/other.md\n```",
+    "```{code-cell}\nprint('1 %', f'{n} B', '{} KB 64 KB'.format(n), 'bytes', x('64 KB'))\n```",
+    "```{code-cell}\n%matplotlib inline\nprint(f'{n} of 64 KB')\n```",
     "The first half of the chapter, the other half of the budget, half-way, one-to-one.",
     "Fill it with 0s and 1s, 2 lines at a time. A factor of 0 ends the path, one of 1 does not.",
     "The cost is {given}`64 KB`, {given}`about 2x`, {given}`three times`, {given}`0.2689`.",
     "It costs {glue:text}`n`, or {glue}`n`, or {glue:text}`other::n:s`.",
     "The code `x[1:3] * 2.0000`, `nbytes = 65536`, `1e-6` and ```a `64 KB` literal```.",
-    "The formula $4 \\cdot 10^{-6} \\times n$ and\n\n$$\n64\\,\\text{KB} = 2\\times 32\n$$\n",
+    "The formula $4 \\cdot 10^{-6} \\times n$ and\n\n$$\n64\\,n = 2\\times 32n\n$$\n",
     "See [the page](https://example.org/64KB/2x \"a title\") or <https://example.org/16GB>.",
-    "<span title=\"64 KB\">Words</span>\n\n<div data-size=\"64 KB\">\n</div>",
+    "<span title=\"Words\">Words</span>\n\n<div data-size=\"64 KB\">\n</div>",
     "% a comment of 64 KB\n\n(size-64KB)=\n## Words",
     "+++ {\"note\": \"64 KB\"}\n\nWords.",
     "```text\n64 KB\n```\n\n```console\n$ echo 64 KB\n```",
     "```{code-block} toml\nsize = \"64 KB\"\n```",
     "```{literalinclude} ../src/x.py\n:pyobject: f\n:language: python\n```",
-    "```{code-cell} python3\n:tags: [hide-input]\nprint('64 KB', 2.0000)\n```",
+    "```{code-cell} python3\n:tags: [hide-input]\nprint(size('64 KB'), 2.0000)\n```",
     "```{figure} x.png\n:alt: A plain picture\n:width: 50%\n:name: fig-64KB\n\nIts point.\n```",
     "```{code-cell} python3\n---\nmystnb: {figure: {caption: c}, image: {alt: a}}\n---\nx\n```",
     "![A plain picture](x.png) <img src=\"y.png\" alt=\"Another\">",
     "{ref}`the budget <64KB>`, {doc}`order`, {term}`KiB`, {cite}`knuth1000000`.",
-    "```{raw} html\n64 KB\n```\n\n```{math}\n2\\times\n```",
+    "```{raw} latex\n64 KB\n```\n\n```{math}\n2\\times\n```",
 ]  # fmt: skip
 
 
@@ -152,6 +166,28 @@ PLACES = {
     "title of a link": 'See [it](x.md "Costs 64 KB").\n',
     "title of a reference": "See {ref}`64 KB of it <x>`.\n",
     "alternative text": "![Costs 64 KB](x.png)\n",
+    "paragraph of HTML": "<p>Costs 64 KB</p>\n",
+    "table in HTML": "<table>\n<tr><td>a</td>\n<td>64&nbsp;<b>KB</b></td></tr>\n</table>\n",
+    "details in HTML": "<details>\n<summary>Words</summary>\nCosts\n64 KB\n</details>\n",
+    "raw HTML": "```{raw} html\n<p>Words\n<i>cost</i> 64 KB</p>\n```\n",
+    "alt in HTML": '<p>Words\n<img src="x.png"\n alt="Costs 64 KB"></p>\n',
+    "alt in a line": 'See <img src="x.png" alt="Costs 64 KB">.\n',
+    "title in HTML": 'See <span title="Costs 64 KB">words</span>.\n',
+    "display mathematics": "$$\nn\n= 64\\,\\text{KB}\n$$\n",
+    "display mathematics in one line": "$$n = 64\\,\\text{KB}$$\n",
+    "display mathematics with a label": "$$\nn = 64~\\mathrm{KB}\n$$ (eq)\n",
+    "display mathematics in a line": "Words $$n = 64\\,\\text{KB}$$\n",
+    "inline mathematics": "So $n = 64\\,\\text{KB}$.\n",
+    "role of mathematics": "So {math}`n = 64\\,\\text{KB}`.\n",
+    "directive of mathematics": "```{math}\n:label: x\n\nn\n= 64\\,\\text{ KiB}\n```\n",
+    "amsmath": "\\begin{align}\nn &= 2 \\\\\n&= 64\\;\\text{bytes}\n\\end{align}\n",
+    "zero width": "Costs 64\u200b KB, \u2060that is.\n",
+    "soft hyphen": "Costs 64 K&shy;B.\n",
+    "printed": "```{code-cell} python3\n:tags: [x]\n\nprint(n)\nprint('Adam needs 64 KB', n)\n```\n",
+    "printed without placeholder": "```{code-cell}\nif n:\n    print(f'needs 64 KB')\n```\n",
+    "shown": "```{code-cell}\nMarkdown(\n  \"\"\"Words\ncost 64 KB\"\"\")\n```\n",
+    "shown as HTML": "```{code-cell}\n%load x\nd.display(d.HTML('<p>64 KB</p>'))\n```\n",
+    "prompt of a cell": "```{code-cell}\n---\nmystnb:\n  code_prompt_show: Show 64 KB\n---\nx\n```\n",
     "list": "- one\n- two\n\n  more, 64 KB\n",
     "quotation": "> one\n> 64 KB\n",
     "table head": "| a | 64 KB |\n|---|---|\n| c | d |\n",
@@ -191,8 +227,56 @@ def test_prose_is_found_wherever_it_stands(text: str) -> None:
     assert [(finding.line, finding.rule) for finding in found(whole)] == [(line, "typed-number")]
 
 
-def test_description_of_the_page_is_prose() -> None:
-    front = '---\nmyst:\n  html_meta:\n    "description lang=en": Costs 64 KB\n---\n'
+GLUED = [
+    ("{glue:text}`n:.1s` KiB", ["glue-format", "typed-number"]),
+    ("{glue:text}`n:.1s`", ["glue-format"]),
+    ("{glue:text}`n:s`", ["glue-format"]),
+    ("{glue:text}`other::n:.2s`", ["glue-format"]),
+    ("```{glue:text} n:.1f\n```", ["glue-format"]),
+    ("{glue:text}`n` GB", ["typed-number"]),
+    ("{glue:text}`n` **KiB**", ["typed-number"]),
+    ("{glue:text}`n`kB", ["typed-number"]),
+    ("{glue:text}`n` %", ["typed-number"]),
+    ("{glue:text}`n` percent", ["typed-number"]),
+    ("{glue:text}`n` kilobytes", ["typed-number"]),
+    ("{glue:text}`n` million", ["typed-number"]),
+    ("{glue:text}`n`0", ["typed-number"]),
+    ("{glue:text}`n`.5", ["typed-number"]),
+    ("1{glue:text}`n`", ["typed-number"]),
+    ("1,{glue:text}`n`", ["typed-number"]),
+    (f"{{glue:text}}`n`{TIMES}", ["typed-ratio"]),
+    ("{glue:text}`n`x", ["typed-ratio"]),
+]
+
+
+@pytest.mark.parametrize(("text", "rules"), GLUED)
+def test_figure_comes_whole(text: str, rules: list[str]) -> None:
+    findings = found(f"{HEAD}# Title\n\n{text}\n")
+    assert [(finding.line, finding.rule) for finding in findings] == [(7, rule) for rule in rules]
+    assert all("figure(" in finding.message for finding in findings)
+
+
+@pytest.mark.parametrize("file", ["x.txt", "../README.md", "/CHANGELOG.md", "_static/x.md"])
+def test_inclusion_that_nothing_reads_is_found(file: str) -> None:
+    [finding] = found(f"# Title\n\n```{{include}} {file}\n```\n")
+    assert (finding.line, finding.rule) == (3, "inclusion")
+    assert file in finding.message
+
+
+def test_ratio_by_its_name_is_no_clock() -> None:
+    assert [finding.rule for finding in found("The ratio is 16:10.\n")] == ["typed-ratio"]
+
+
+def test_derivative_is_told_how_to_be_written() -> None:
+    assert "$2x$" in found("The slope is 2x.\n")[0].message
+    assert found("The slope is $2x$.\n") == []
+
+
+@pytest.mark.parametrize(
+    "key", ["description lang=en", "property=og:description", "twitter:description"]
+)
+def test_description_of_the_page_is_prose(key: str) -> None:
+    front = f'---\nmyst:\n  html_meta:\n    "{key}": Costs 64 KB\n---\n'
     [finding] = found(f"{front}# Title\n")
     assert (finding.line, finding.rule) == (4, "typed-number")
     assert "no role works in this place" in finding.message
@@ -268,7 +352,7 @@ def test_keys_that_are_undefined_or_unused() -> None:
         "```{code-cell} python3\n"
         'figure("linear_x", 1)\nfigure("spare", 2)\nfigure("lent", 3)\n'
         "```\n\n"
-        "Words {glue:text}`linear_y` and\n{glue:text}`linear_x:s`, {glue:text}`other::m:s`.\n"
+        "Words {glue:text}`linear_y` and\n{glue:text}`linear_x`, {glue:text}`other::m:s`.\n"
     )
     findings = found(text, keys={"linear_x", "spare", "lent"}, used={"lent"})
     assert [(finding.line, finding.rule) for finding in findings] == [
@@ -291,7 +375,7 @@ def test_directives_show_keys_too() -> None:
 
 def test_every_rule_has_a_planted_drift() -> None:
     planted = {rule for _, rule in NUMBERS}
-    planted |= {"listing", "listing-lines", "alt-text", "front-matter"}
+    planted |= {"glue-format", "inclusion", "listing", "listing-lines", "alt-text", "front-matter"}
     planted |= {"undefined-key", "unused-key", "duplicate-key", "not-built"}
     assert planted == set(RULES)
 

@@ -79,9 +79,8 @@ _TEX = (
 )
 
 
-_INLINE = frozenset(
-    ["a", "abbr", "b", "bdi", "cite", "code", "em", "i", "kbd", "mark", "q", "s", "small", "span", "strong", "sub", "sup", "u", "var"]
-)
+_LINE = "a abbr b bdi cite code em i kbd mark q s small span strong sub sup u var"
+_INLINE = frozenset(_LINE.split())
 _UNREAD = frozenset(("code", "kbd", "pre", "samp", "script", "style", "svg"))
 _SPOKEN = {"alt", "aria-label", "label", "placeholder", "title"}
 """Elements within a line of HTML, those that hold no prose, and attributes that do."""
@@ -228,9 +227,7 @@ class _Reader:
             elif token.type == "html_block":
                 self.html(token.content, at)
             elif token.type.startswith(("math_block", "amsmath")):
-                self.formula(
-                    token.content, at + (token.markup == "$$" and token.content[:1] == "\n")
-                )
+                self.formula(token.content, at)
             elif token.type == "front_matter" and not inside:
                 self.front_matter(token.content, at + 1)
 

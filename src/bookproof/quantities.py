@@ -74,7 +74,10 @@ _TEX_SIZE = re.compile(
 )
 
 _FIGURE = f"[{GLUE}{GLUE_SCALED}]"
-_SCALE = rf"(?:{_SIZES}|{_TIMES}|B|[kKMG](?=[\s.,;:)]|$))(?!\w)"
+_SCALE = (
+    rf"(?:{_SIZES}|{_TIMES}|B|[kKMG](?=[\s.,;:)]|$)|percent|per cent"
+    r"|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?|(?:nano|micro|milli)seconds?)(?!\w)"
+)
 _BESIDE = re.compile(
     rf"{_FIGURE}[\s-]?{_SCALE}|{_FIGURE}\s?[%\u2030]|{GLUE}[\s-](?:{_MANIES})s?\b"
     rf"|{_FIGURE}(?:[.,]?\d|e[-+\u2212]?\d)|(?<![\w.])(?:\d+[.,])*\d+[.,]?(?={_FIGURE})"
@@ -96,7 +99,7 @@ _NOT_PART = "".join(
 )
 _DOERS = """
     you we I they to and or then will can could would should must may might not let us also again
-    cannot please only
+    cannot please only now first next always never
 """
 _NOT_DONE = "(?<!^)" + "".join(
     rf"(?<!\b{word}{after})" for word in _DOERS.split() for after in (" ", "\n")
