@@ -88,7 +88,7 @@ INNOCENT = [
     "At 10:30, or from 1:30 to 11:45, read Luke 3:16 and 10:2.",
     "If you double the batch, to triple the rows and double the width, now double the rate.",
     "It has {glue:text}`n` nodes, {glue:text}`n` rows, {glue:text}`n` bytes each, 2 {glue:text}`n`.",
-    "It has {glue:text}`gpt2_millions` million, {glue:text}`n`, 2 of them; {glue:text}`n` times.",
+    "It has {glue:text}`n`, 2 of them; {glue:text}`n` times.",
     "A $2^{30}$-th of it, $N \\cdot 4B$, $n = 4PB$, $2 \\times 3 \\text{ batches}$, $2x$.",
     "<p>Words &amp; more <code>64 KB</code></p>\n\n<!-- 64 KB -->\n<style>p {width: 50%}</style>",
     "```{include} other.md\n```\n\n```{include} /book/other.md\n```",

@@ -5,10 +5,7 @@ MyST too. Code, mathematics and addresses are not prose; in the flat text they l
 The text of HTML is prose, and so are those attributes that a browser shows or reads out.
 """
 
-import ast
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Literal
 
 import yaml
@@ -28,8 +25,11 @@ from bookproof.directives import (
     directive,
     prose_values,
 )
-from bookproof.page import Cell, Inclusion, Listing, Page, Passage, Picture, Use
-from bookproof.quantities import GLUE, GLUE_SCALED, LITERAL, OBJECT
+from bookproof.flat import UNSEEN, Flat
+from bookproof.markup import Html
+from bookproof.page import Cell, Inclusion, Listing, Page, Picture, Use
+from bookproof.printed import printed
+from bookproof.quantities import GLUE, LITERAL, OBJECT
 
 EXTENSIONS = (
     "amsmath",
@@ -57,14 +57,6 @@ _PROSE_ROLES = frozenset(_READ.split())
 
 _TITLED = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
 
-# Characters that no reader sees, and the marks of this module, which no text may counterfeit.
-_UNSEEN = dict.fromkeys(
-    map(ord, f"\u200b\u200c\u200d\ufeff\u00ad{OBJECT}{LITERAL}{GLUE}{GLUE_SCALED}")
-)
-
-_SCALED = re.compile(r".*_(?:thousand|million|billion|trillion)s")
-
-_PRINTS = frozenset(("print", "display", "Markdown", "HTML"))
 
 # Code or mathematics that is nothing but a number, with or without a unit, is prose in disguise.
 _DISGUISED = re.compile(
@@ -77,13 +69,6 @@ _TEX = (
     (re.compile(r"\\[,;:! ]|~|\{,\}"), lambda found: "," if found[0] == "{,}" else " "),
     (re.compile(r"\\%"), "%"),
 )
-
-
-_LINE = "a abbr b bdi cite code em i kbd mark q s small span strong sub sup u var"
-_INLINE = frozenset(_LINE.split())
-_UNREAD = frozenset(("code", "kbd", "pre", "samp", "script", "style", "svg"))
-_SPOKEN = {"alt", "aria-label", "label", "placeholder", "title"}
-"""Elements within a line of HTML, those that hold no prose, and attributes that do."""
 
 
 def read(text: str) -> Page:
@@ -126,85 +111,6 @@ def _parser() -> MarkdownIt:
     return md
 
 
-class _Flat:
-    """Builds the flat text of one passage."""
-
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.starts: list[int] = []
-        self.lines: list[int] = []
-        self.length = 0
-
-    def say(self, text: str, line: int) -> None:
-        """Add words of the author's, without what no reader sees."""
-        self.add(text.translate(_UNSEEN), line)
-
-    def add(self, text: str, line: int) -> None:
-        self.starts.append(self.length)
-        self.lines.append(line)
-        self.parts.append(text)
-        self.length += len(text)
-
-    def passage(
-        self, *, takes_roles: bool, kind: Literal["formula", "printed", "prose"] = "prose"
-    ) -> Passage:
-        text = "".join(self.parts)
-        return Passage(text, tuple(self.starts), tuple(self.lines), takes_roles, kind)
-
-
-class _Html(HTMLParser):
-    """Collects what the reader of a piece of HTML sees or is told, and its pictures."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__()
-        self.first = line
-        self.pictures: list[Picture] = []
-        self.passages: list[Passage] = []
-        self.flat = _Flat()
-        self.hidden: list[str] = []
-
-    def block(self) -> None:
-        """Close the passage that is being read."""
-        if self.flat.length:
-            self.passages.append(self.flat.passage(takes_roles=False))
-            self.flat = _Flat()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        line = self.first + self.getpos()[0] - 1
-        values = {name: value or "" for name, value in attrs}
-        if tag == "img":
-            hidden = values.get("aria-hidden") == "true" or values.get("role") == "presentation"
-            alt = "decoration" if hidden else values.get("alt", "")
-            self.pictures.append(Picture(values.get("src", ""), alt, line))
-        for name in _SPOKEN & set(values):
-            # The line of a word in an attribute is that of the tag, or of the text in it.
-            said = _Flat()
-            source = self.get_starttag_text() or ""
-            found = source.find(values[name])
-            at = line + source.count("\n", 0, max(0, found))
-            for offset, text in enumerate(values[name].split("\n")):
-                said.say(text + "\n", at + offset)
-            self.passages.append(said.passage(takes_roles=False))
-        if tag not in _INLINE:
-            self.block()
-        if tag in _UNREAD:
-            self.hidden.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in _INLINE:
-            self.block()
-        if self.hidden and self.hidden[-1] == tag:
-            self.hidden.pop()
-            self.flat.add(OBJECT, self.first + self.getpos()[0] - 1)
-
-    def handle_data(self, data: str) -> None:
-        if self.hidden:
-            return
-        for offset, text in enumerate(data.split("\n")):
-            line = self.first + self.getpos()[0] - 1 + offset
-            self.flat.say(" " + text if offset else text, line)
-
-
 class _Reader:
     """Walks the token tree and fills a :class:`Page`."""
 
@@ -237,12 +143,12 @@ class _Reader:
             self.inline(token, line, takes_roles=takes_roles)
 
     def inline(self, token: Token, line: int, *, takes_roles: bool = True) -> None:
-        flat = _Flat()
+        flat = Flat()
         self.flatten(token.children or [], token.content, line, flat)
         if flat.length:
             self.page.passages.append(flat.passage(takes_roles=takes_roles))
 
-    def flatten(self, tokens: list[Token], source: str, line: int, flat: _Flat) -> None:
+    def flatten(self, tokens: list[Token], source: str, line: int, flat: Flat) -> None:
         """Add the prose of inline ``tokens``, parsed from ``source``, to ``flat``."""
         at, address = line, False
         for token in tokens:
@@ -276,12 +182,12 @@ class _Reader:
         self.page.pictures.append(Picture(str(token.attrs.get("src", "")), token.content, line))
         self.inline(token, line, takes_roles=False)
 
-    def role(self, token: Token, line: int, flat: _Flat) -> None:
+    def role(self, token: Token, line: int, flat: Flat) -> None:
         name, content = str(token.meta["name"]), token.content
         titled = _TITLED.fullmatch(content)
         if name.startswith("glue"):
-            key = self.use(content, line)
-            flat.add(GLUE_SCALED if _SCALED.fullmatch(key) else GLUE, line)
+            self.use(content, line)
+            flat.add(GLUE, line)
             return
         if name in _PROSE_ROLES:
             flat.say(content, line)
@@ -294,13 +200,12 @@ class _Reader:
             return
         flat.add(OBJECT, line)
 
-    def use(self, content: str, line: int) -> str:
+    def use(self, content: str, line: int) -> None:
         document, _, shown = content.strip().rpartition("::")
         key, _, spec = shown.partition(":")
         self.page.uses.append(Use(key.strip(), document.strip(), line, spec.strip()))
-        return key.strip()
 
-    def formula(self, content: str, line: int, flat: _Flat | None = None) -> None:
+    def formula(self, content: str, line: int, flat: Flat | None = None) -> None:
         """Read a formula: as prose if it is a number in disguise, else for sizes alone."""
         plain = _undisguised(_plain_tex(content)) if flat else OBJECT
         if flat:
@@ -312,13 +217,13 @@ class _Reader:
         self, content: str, line: int, *, kind: Literal["formula", "printed", "prose"]
     ) -> None:
         """Keep ``content`` as a passage that is no MyST."""
-        flat = _Flat()
+        flat = Flat()
         for at, text in enumerate(content.split("\n")):
             flat.say(text + "\n", line + at)
         self.page.passages.append(flat.passage(takes_roles=False, kind=kind))
 
     def html(self, content: str, line: int) -> None:
-        html = _Html(line)
+        html = Html(line)
         html.feed(content)
         html.close()
         html.block()
@@ -327,7 +232,7 @@ class _Reader:
 
     def printed(self, cell: Cell) -> None:
         """Read the strings without a placeholder that ``cell`` prints."""
-        for text, line in _printed(cell.source):
+        for text, line in printed(cell.source):
             self.words(text, cell.source_line + line, kind="printed")
 
     def front_matter(self, content: str, line: int) -> None:
@@ -380,7 +285,7 @@ class _Reader:
 
 def _undisguised(content: str) -> str:
     """Return a number that only looks like code, marked as such; else the mark of an object."""
-    content = content.translate(_UNSEEN)
+    content = content.translate(UNSEEN)
     return LITERAL + content.strip() if _DISGUISED.fullmatch(content) else OBJECT
 
 
@@ -403,32 +308,3 @@ def _in_front_matter(path: list[str]) -> bool:
 
 def _in_options(path: list[str]) -> bool:
     return path[-1] in PROSE_OPTIONS or "description" in path[-1]
-
-
-def _printed(source: str) -> Iterator[tuple[str, int]]:
-    """Yield the constant strings that a cell's ``source`` prints, and their lines (from 0)."""
-    plain = re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)
-    try:
-        tree = ast.parse(plain)
-    except (SyntaxError, ValueError):
-        return  # the build itself reports it
-    for call in ast.walk(tree):
-        if not isinstance(call, ast.Call):
-            continue
-        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
-        for argument in call.args if name in _PRINTS else ():
-            text = _constant(argument)
-            lines = (argument.end_lineno or argument.lineno) - argument.lineno
-            if text.count("\n") != lines:
-                text = text.replace("\n", " ")  # the lines of the string are not the source's
-            yield text, argument.lineno - 1
-
-
-def _constant(node: ast.expr) -> str:
-    """Return the string that ``node`` is, "" if it is none or has a placeholder."""
-    if isinstance(node, ast.Constant):
-        return node.value if isinstance(node.value, str) else ""
-    if isinstance(node, ast.JoinedStr):
-        parts = [_constant(part) for part in node.values]
-        return "".join(parts) if all(parts) else ""
-    return ""

@@ -18,8 +18,6 @@ LITERAL = "\u2060"
 GLUE = "\ufff9"
 """Stands for a figure that a glue role shows."""
 
-GLUE_SCALED = "\ufffa"
-"""Stands for such a figure whose key names the scale that follows it (``gpt2_millions``)."""
 
 _GROUPED = r"\d{1,3}(?:[,\u202f\u2009]\d{3})+(?:\.\d+)?"
 _NUM = rf"(?:{_GROUPED}|\d+(?:\.\d+)?|\.\d+)(?:[eE][-+\u2212]?\d+)?"
@@ -73,14 +71,13 @@ _TEX_SIZE = re.compile(
     r"|\s*[KMGTPE]iB(?![A-Za-z]))"
 )
 
-_FIGURE = f"[{GLUE}{GLUE_SCALED}]"
 _SCALE = (
     rf"(?:{_SIZES}|{_TIMES}|B|[kKMG](?=[\s.,;:)]|$)|percent|per cent"
     r"|(?:kilo|mega|giga|tera|kibi|mebi|gibi|tebi)bytes?|(?:nano|micro|milli)seconds?)(?!\w)"
 )
 _BESIDE = re.compile(
-    rf"{_FIGURE}[\s-]?{_SCALE}|{_FIGURE}\s?[%\u2030]|{GLUE}[\s-](?:{_MANIES})s?\b"
-    rf"|{_FIGURE}(?:[.,]?\d|e[-+\u2212]?\d)|(?<![\w.])(?:\d+[.,])*\d+[.,]?(?={_FIGURE})"
+    rf"{GLUE}[\s-]?{_SCALE}|{GLUE}\s?[%\u2030]|{GLUE}[\s-](?:{_MANIES})s?\b"
+    rf"|{GLUE}(?:[.,]?\d|e[-+\u2212]?\d)|(?<![\w.])(?:\d+[.,])*\d+[.,]?(?={GLUE})"
 )
 
 _COUNT = re.compile(rf"{_QUANTITY}(?:\s[a-z][a-z-]*)?\s(?:{_COUNTED})\b")
@@ -89,7 +86,7 @@ _WORD_UNIT = re.compile(
     rf"\b(?i:(?:zero|{_WORD})[\s-](?:{_SIZES}|{_TIMES}|{_NAMES})|one (?:percent|per cent))(?!\w)"
 )
 
-_OBJECTS = OBJECT + GLUE + GLUE_SCALED
+_OBJECTS = OBJECT + GLUE
 # An operand after the sign makes a shape of it: 32 x 512, 32 x N, 32 x {role}.
 _OPERAND = rf"\s*(?:\d|[{_OBJECTS}{LITERAL}(\[]|[B-HJ-Zb-z](?!\w))"
 _TERM = r"[-+*/^=\u2212]"  # before or after "2x" it makes algebra of it
@@ -112,7 +109,7 @@ _RATIO = {
         rf"(?<!{_TERM})(?<!{_TERM}\s){_QUANTITY}\s?x"
         rf"(?!\w|{_OPERAND}|\s?{_TERM}|[)\u00b2\u00b3\u00b7])"
     ),
-    "{glue}\u00d7": rf"[{GLUE}{GLUE_SCALED}]\s?(?:[\u00d7\u2715]|x\b)(?!{_OPERAND})",
+    "{glue}\u00d7": rf"{GLUE}\s?(?:[\u00d7\u2715]|x\b)(?!{_OPERAND})",
     "\u00d72": (
         rf"(?<![\w)\]{_OBJECTS}])(?<![\d)\]{_OBJECTS}]\s)(?<!\b[A-Za-z]\s)[\u00d7\u2715]\s?{_NUM}"
     ),
@@ -172,8 +169,8 @@ def typed(text: str) -> list[Typed]:
         if match.start() < end:
             continue
         end = match.end()
-        seen = re.sub(_FIGURE, "{glue:text}`\u2026`", match[0].replace(LITERAL, "")).strip()
-        if text[match.end() : match.end() + 1] in (GLUE, GLUE_SCALED):
+        seen = re.sub(GLUE, "{glue:text}`\u2026`", match[0].replace(LITERAL, "")).strip()
+        if text[match.end() : match.end() + 1] == GLUE:
             seen += "{glue:text}`\u2026`"
         skipped = len(match[0]) - len(match[0].lstrip())
         result.append(Typed(match.start() + skipped, seen, rule))
