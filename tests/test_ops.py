@@ -170,6 +170,12 @@ def test_sigmoid_does_not_overflow() -> None:
     assert x.grad.tolist() == [0.0, 0.25, 0.0]
 
 
+def test_relu_on_both_sides_of_its_kink() -> None:
+    assert bg.gradcheck(
+        lambda x: x.relu(), Tensor(np.array([-2.0, -0.1, 0.1, 2.0]), requires_grad=True)
+    )
+
+
 def test_relu_is_flat_at_zero() -> None:
     """relu'(0) = 0."""
     x = Tensor([-1.0, 0.0, 2.0], requires_grad=True)
