@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bookproof.units import counted
+
 _ABOUT = """\
 Proof the book: its prose, its keys and listings, and the figures that it was built with.
 
@@ -53,7 +55,7 @@ def _lint(root: Path) -> int:
     findings = lint_book(root)
     for finding in findings:
         print(finding)
-    print(_counted(len(findings), "finding") + " in the text")
+    print(counted(len(findings), "finding") + " in the text")
     return 1 if findings else 0
 
 
@@ -71,7 +73,7 @@ def _lock(root: Path) -> int:
         print(difference)
     lock.write(root, new)
     total = sum(len(made) for made in new.values())
-    print(f"{lock.FILE.as_posix()}: {_counted(total, 'figure')}, {len(changed)} changed")
+    print(f"{lock.FILE.as_posix()}: {counted(total, 'figure')}, {len(changed)} changed")
     return 0
 
 
@@ -82,7 +84,7 @@ def _check(root: Path) -> int:
     changed = lock.differences(lock.read(root), lock.collect(root))
     for difference in changed:
         print(difference)
-    print(_counted(len(changed), "figure") + " not as locked")
+    print(counted(len(changed), "figure") + " not as locked")
     if changed:
         print("If these are the numbers that the book should state, accept them: make lock")
     return 1 if changed else status
@@ -94,10 +96,6 @@ def _rules(root: Path | None = None) -> int:
     for rule in RULES.values():
         print(f"{rule.name}\n  what  {rule.seen}\n  why   {rule.why}\n  mend  {rule.mend}")
     return 0
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 _RUN: dict[str, Callable[[Path], int]] = {

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nbformat import NotebookNode
 
 from bookproof import book, cache
+from bookproof.units import counted
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,14 +25,10 @@ def line(notebook: NotebookNode, commit: str = "") -> str:
     figures = len(book.records(notebook))
     at = f", commit {commit}" if commit else ""
     return (
-        f"Proof of build: {_count(cells, 'cell')} of this page ran and computed "
-        f"{_count(figures, 'figure')} of its text, under CPython {platform.python_version()} "
+        f"Proof of build: {counted(cells, 'cell')} of this page ran and computed "
+        f"{counted(figures, 'figure')} of its text, under CPython {platform.python_version()} "
         f"and NumPy {version('numpy')}{at}."
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @lru_cache(maxsize=1)

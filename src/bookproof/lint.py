@@ -51,7 +51,16 @@ def lint_text(
         elsewhere: the keys of other chapters by name, for ``{glue:text}`chapter::key:s` ``.
         used: keys of this chapter that other chapters show.
     """
-    page = read(text)
+    return _lint_page(read(text), path, keys, elsewhere or {}, used)
+
+
+def _lint_page(
+    page: Page,
+    path: str,
+    keys: Collection[str] | None,
+    elsewhere: Mapping[str, Collection[str]],
+    used: Collection[str],
+) -> list[Finding]:
     found = [
         *_numbers(page),
         *_listings(page),
@@ -59,7 +68,7 @@ def lint_text(
         *_front_matter(page),
         *_formats(page),
         *_inclusions(page, path),
-        *([] if keys is None else _keys(page, keys, elsewhere or {}, used)),
+        *([] if keys is None else _keys(page, keys, elsewhere, used)),
     ]
     return sorted(Finding(path, *rest) for rest in found)
 
@@ -72,7 +81,7 @@ def lint_book(root: Path) -> list[Finding]:
 def by_chapter(root: Path) -> dict[str, list[Finding]]:
     """Return the findings of every chapter of the book at ``root``, by the chapter's name."""
     paths = {book.name(path, root): path for path in book.chapters(root)}
-    texts = {name: path.read_text(encoding="utf-8") for name, path in paths.items()}
+    pages = {name: read(path.read_text(encoding="utf-8")) for name, path in paths.items()}
     built: dict[str, NotebookNode] = {}
     missing: dict[str, str] = {}
     for name, path in paths.items():
@@ -82,15 +91,15 @@ def by_chapter(root: Path) -> dict[str, list[Finding]]:
             except cache.NotBuilt as error:
                 missing[name] = str(error)
     keys = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
-    uses = {name: _uses_by_chapter(read(text), name) for name, text in texts.items()}
+    uses = {name: _uses_by_chapter(page, name) for name, page in pages.items()}
     result = {}
     for name, path in paths.items():
         where = path.relative_to(root).as_posix()
         shown = {key for uses_of in uses.values() for document, key in uses_of if document == name}
         known = None if name in missing else keys.get(name, set())
-        found = lint_text(texts[name], path=where, keys=known, elsewhere=keys, used=shown)
+        found = _lint_page(pages[name], where, known, keys, shown)
         if name in built:
-            found += _outputs(read(texts[name]), built[name], where)
+            found += _outputs(pages[name], built[name], where)
         if name in missing:
             found.append(Finding(where, 1, "not-built", missing[name]))
         result[name] = sorted(found)

@@ -146,3 +146,8 @@ def show(value: int | float, unit: str, spec: str = "") -> str:
     if unit == "":
         return text
     return text + unit if unit == TIMES else text + NBSP + unit
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun, in the singular where there is one: "1 cell", "2 cells"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

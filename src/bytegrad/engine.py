@@ -23,7 +23,9 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
 
     Raises:
         GraphError: the tensor requires no gradient, or its graph was freed.
-        ShapeError: no gradient was given for more than one element, or one of another shape.
+        ShapeError: no gradient was given for more than one element, or one of another shape; or a
+            rule returned gradients that do not fit its inputs.
+        DtypeError: the gradient is not of real numbers.
     """
     if not tensor.requires_grad:
         raise GraphError(
@@ -46,12 +48,11 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
         for i, (edge, grad) in enumerate(zip(edges, handed_on, strict=True)):
             if edge is None or grad is None:
                 continue
-            fitted = fit(grad, edge.shape, edge.dtype)
             if isinstance(edge, Function):
                 before = arriving.get(edge)
-                arriving[edge] = fitted if before is None else before + fitted
+                arriving[edge] = grad if before is None else before + grad
             else:
-                _accumulate(edge, fitted, fresh=_is_fresh(fitted, g, fn, handed_on[:i]))
+                _accumulate(edge, grad, fresh=_is_fresh(grad, g, fn, handed_on[:i]))
         if not retain_graph:
             fn.free()
 
@@ -75,8 +76,11 @@ def execution_order(root: Function) -> list[Function]:
     return sorted(seen, key=_number)
 
 
-def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Apply a rule, and hold it to what rules promise: a tuple with a gradient or None for each input."""
+def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> list[Any]:
+    """Apply a rule, and hold it to what rules promise: a tuple with a gradient or None for each input.
+
+    All are fitted to their inputs before any is added anywhere.
+    """
     grads: Any = fn.apply(g)  # learners write rules, too
     if not isinstance(grads, tuple) or len(grads) != len(edges):
         seen = f"{len(grads)} gradients" if isinstance(grads, tuple) else type(grads).__name__
@@ -84,28 +88,22 @@ def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> tuple[Any, ...]:
             f"{type(fn).__name__}.apply returned {seen}: the call had {len(edges)} inputs, and each needs its own. "
             "Return a tuple with one gradient, or None, an input."
         )
-    for edge, grad in zip(edges, grads, strict=True):
-        if edge is not None and grad is not None and not _fits(np.shape(grad), edge.shape):
-            raise ShapeError(
-                f"{type(fn).__name__}.apply returned a gradient of shape {np.shape(grad)} for an input of shape "
-                f"{edge.shape}: summing over broadcast axes cannot make one of the other. "
-                "Return it in the input's shape, or in the shape that it was broadcast to."
-            )
-    return tuple(grads)
+    return [
+        None if edge is None or grad is None else _fit(grad, edge.shape, edge.dtype, fn)
+        for edge, grad in zip(edges, grads, strict=True)
+    ]
 
 
-def _fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Tell whether `wanted` could have been broadcast to `shape`."""
-    if shape == wanted:
-        return True
-    tail = shape[len(shape) - len(wanted) :]
-    return len(shape) >= len(wanted) and all(n in (1, m) for n, m in zip(wanted, tail, strict=True))
-
-
-def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+def _fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any], fn: Function) -> Any:
     """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
     grad = np.asarray(grad) if isinstance(grad, (int, float)) else grad
     if grad.shape != shape:
+        if not _broadcasts(shape, grad.shape):
+            raise ShapeError(
+                f"{type(fn).__name__}.apply returned a gradient of shape {grad.shape} for an input of shape "
+                f"{shape}: summing over broadcast axes cannot make one of the other. "
+                "Return it in the input's shape, or in the shape that it was broadcast to."
+            )
         added = grad.ndim - len(shape)
         if added > 0:
             grad = grad.sum(axis=tuple(range(added)))
@@ -113,6 +111,12 @@ def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
         if stretched:
             grad = grad.sum(axis=stretched, keepdims=True)
     return grad if grad.dtype == dtype else grad.astype(dtype)
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Tell whether an array of one shape can have been broadcast to another."""
+    tail = to[len(to) - len(shape) :]
+    return len(to) >= len(shape) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 def _number(fn: Function) -> int:
@@ -150,11 +154,10 @@ def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
         leaf.grad = np.asarray(grad) if fresh else np.array(grad)
 
 
-def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: tuple[Any, ...]) -> bool:
+def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: list[Any]) -> bool:
     """Tell whether nobody else can hold this array, so that a leaf may keep it without a copy."""
-    if "keeps_no_gradient" not in vars(
-        type(fn)
-    ):  # a learner's rule may hand out an array that it keeps
+    # Not inherited: a learner's subclass may hand out an array that it keeps.
+    if "keeps_no_gradient" not in vars(type(fn)):
         return False
     if grad is arrived or grad.base is not None:
         return False

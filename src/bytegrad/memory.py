@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from bytegrad.record import Function, owner, watchers
+from bytegrad.record import Function, owner, shape_text, watchers
 from bytegrad.tensor import Array, Tensor
 from bytegrad.timeline import timeline
 
@@ -108,9 +108,8 @@ class Ledger:
         """Return the rows as aligned text, and their sum."""
         lines = [("op", "shape", "dtype", "kind", "bytes")]
         for row in self.rows:
-            shape = "×".join(map(str, row.shape)) or "scalar"
             nbytes = f"{row.nbytes:,}" if row.new else "counted above"
-            lines.append((row.op, shape, row.dtype, row.kind, nbytes))
+            lines.append((row.op, shape_text(row.shape), row.dtype, row.kind, nbytes))
         lines.append(("kept", "", "", "", f"{self.current:,}"))
         widths = [max(len(line[i]) for line in lines) for i in range(5)]
         return "\n".join(

@@ -19,6 +19,9 @@ def numerical_gradient(
         inputs: where to differentiate.
         which: the input to vary.
         eps: the step.
+
+    Raises:
+        DtypeError: the input is not float64.
     """
     _float64(inputs[which], which, eps)
     gradient = np.zeros(inputs[which].shape)

@@ -7,7 +7,7 @@ from html import escape
 from bytegrad.engine import execution_order
 from bytegrad.errors import GraphError
 from bytegrad.layout import Placement, place
-from bytegrad.record import Function
+from bytegrad.record import Function, shape_text
 from bytegrad.tensor import Tensor
 from bytegrad.timeline import COLOURS
 from bytegrad.value import Value, topological_order
@@ -109,17 +109,13 @@ def _tensor_nodes(root: Tensor, names: Mapping[str, Tensor]) -> list[Node]:
                 number[id(edge)] = len(nodes)
                 grad = "no grad yet" if edge.grad is None else "has grad"
                 nodes.append(
-                    Node((called.get(id(edge), "leaf"), _shape(edge.shape), grad), True, ())
+                    Node((called.get(id(edge), "leaf"), shape_text(edge.shape), grad), True, ())
                 )
             if edge is not None:
                 inputs.append((number[id(edge)], ""))
         number[id(fn)] = len(nodes)
-        nodes.append(Node((fn.name, _shape(fn.shape), _keeps(fn)), False, tuple(inputs)))
+        nodes.append(Node((fn.name, shape_text(fn.shape), _keeps(fn)), False, tuple(inputs)))
     return nodes
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape)) or "scalar"
 
 
 def _keeps(fn: Function) -> str:

@@ -151,10 +151,9 @@ def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., An
             for x in inputs:
                 if isinstance(x, Tensor) and x._requires_grad:
                     if output is not NotImplemented:
-                        if any(output is y for y in inputs):
-                            output = wrap(
-                                output.data
-                            )  # an identity: the input keeps its own history
+                        # an identity: the input keeps its own history
+                        if id(output) in map(id, inputs):
+                            output = wrap(output.data)
                         _link(rule(*inputs, output=output, **metadata), inputs, output)
                     break
         return output
@@ -192,6 +191,11 @@ def owner(array: Array) -> Array:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Return a shape as pictures and tables show it: ``32×512``, or ``scalar``."""
+    return "×".join(map(str, shape)) or "scalar"
 
 
 def freed_graph(fn: Function) -> str:

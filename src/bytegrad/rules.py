@@ -5,6 +5,7 @@ d(loss)/d(input). A rule keeps the least that this needs, and says so in its fir
 casts to the input's dtype are the engine's business.
 """
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ class MatmulBackward(Function):
             if a_ndim == 1:
                 grad_b = a.reshape(-1, 1) @ g  # (..., k, n)
             elif b_ndim <= 2:  # one matrix for the whole batch: one product, not a sum of products
-                rows = a.reshape(_size(a.shape[:-1]), a.shape[-1])  # (batch * m, k)
+                rows = a.reshape(prod(a.shape[:-1]), a.shape[-1])  # (batch * m, k)
                 grad_b = rows.swapaxes(0, 1) @ g.reshape(rows.shape[0], g.shape[-1])  # (k, n)
             else:
                 grad_b = a.swapaxes(-1, -2) @ g  # (..., k, n)
@@ -229,7 +230,7 @@ class MeanBackward(SumBackward):
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g / count, repeated along the averaged axes."""
-        count = _size(self._shape) // max(_size(self._kept_shape), 1)
+        count = prod(self._shape) // max(prod(self._kept_shape), 1)
         return super().apply(g * (1 / max(count, 1)))  # a count above 65504 is infinite in float16
 
 
@@ -299,10 +300,3 @@ def _shape_with_ones(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
         return (1,) * len(shape)
     axes = {a % max(len(shape), 1) for a in (axis if isinstance(axis, tuple) else (axis,))}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
