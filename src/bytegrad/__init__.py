@@ -10,12 +10,27 @@
 """
 
 from bytegrad import budget, memory
-from bytegrad.errors import BytegradError, DtypeError, GradcheckError, GraphError, ShapeError
-from bytegrad.numeric import gradcheck, numerical_gradient
+from bytegrad.anomaly import detect_anomaly
+from bytegrad.engine import grad
+from bytegrad.errors import (
+    AnomalyError,
+    BytegradError,
+    DtypeError,
+    GradcheckError,
+    GraphError,
+    IndexingError,
+    RangeError,
+    ShapeError,
+)
+from bytegrad.modes import enable_grad, grad_enabled, inference_mode, no_grad
+from bytegrad.numeric import gradcheck, gradgradcheck, numerical_gradient
 from bytegrad.patch import autograd_enabled, disable_autograd, enable_autograd
 from bytegrad.pictures import draw
-from bytegrad.record import Function, no_grad, tracked
+from bytegrad.random import manual_seed
+from bytegrad.recompute import checkpoint, checkpoint_sequential
+from bytegrad.record import Function, tracked
 from bytegrad.rules import RULES
+from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor, ones, randn, zeros
 from bytegrad.value import Value
 
@@ -23,20 +38,33 @@ __version__ = "0.1.0"
 
 __all__ = [
     "RULES",
+    "AnomalyError",
     "BytegradError",
     "DtypeError",
     "Function",
     "GradcheckError",
     "GraphError",
+    "IndexingError",
+    "RangeError",
+    "RowSparse",
     "ShapeError",
     "Tensor",
     "Value",
     "autograd_enabled",
     "budget",
+    "checkpoint",
+    "checkpoint_sequential",
+    "detect_anomaly",
     "disable_autograd",
     "draw",
     "enable_autograd",
+    "enable_grad",
+    "grad",
+    "grad_enabled",
     "gradcheck",
+    "gradgradcheck",
+    "inference_mode",
+    "manual_seed",
     "memory",
     "no_grad",
     "numerical_gradient",

@@ -4,13 +4,18 @@ Nothing here recurses, so depth is bounded by memory alone; nothing depends on h
 program gives the same bits in every process.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from bytegrad import edits
 from bytegrad.errors import DtypeError, GraphError, ShapeError
-from bytegrad.record import Function, freed_graph
-from bytegrad.tensor import Array, Tensor
+from bytegrad.modes import enable_grad
+from bytegrad.record import Function, Unfolded, freed_graph, on_tensors
+from bytegrad.sparse import RowSparse
+from bytegrad.tensor import Tensor, wrap
+from bytegrad.watch import tell, watchers
 
 
 def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -22,49 +27,108 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
         retain_graph: keep the graph, so that a second backward can pass through it.
 
     Raises:
-        GraphError: the tensor requires no gradient, or its graph was freed.
+        GraphError: the tensor requires no gradient, its graph was freed, or an array that a rule saved was edited.
         ShapeError: no gradient was given for more than one element, or one of another shape; or a
             rule returned gradients that do not fit its inputs.
-        DtypeError: the gradient is not of real numbers.
+        DtypeError: the gradient is not of real numbers; or a rule returned something that is none.
     """
     if not tensor.requires_grad:
         raise GraphError(
             "backward() on a Tensor that requires no gradient: nothing it was computed from does, or it was "
             "computed under no_grad() or while autograd was off. Set requires_grad=True on a leaf and compute again."
         )
-    g = _seed(tensor, gradient)
-    root = tensor._grad_fn
-    if root is None:
-        _accumulate(tensor, g, fresh=False)
-        return
-    order = execution_order(root)
-    arriving: dict[Function, Array] = {root: g}
-    while order:
-        fn = order.pop()
-        g = arriving.pop(fn)
-        edges = fn.edges
-        assert edges is not None
-        handed_on = _handed_on(fn, g, edges)
-        for i, (edge, grad) in enumerate(zip(edges, handed_on, strict=True)):
-            if edge is None or grad is None:
-                continue
-            if isinstance(edge, Function):
-                before = arriving.get(edge)
-                arriving[edge] = grad if before is None else before + grad
-            else:
-                _accumulate(edge, grad, fresh=_is_fresh(grad, g, fn, handed_on[:i]))
-        if not retain_graph:
-            fn.free()
+    _Pass(_accumulate, retain_graph).run([tensor], [_seed(tensor, gradient)])
 
 
-def execution_order(root: Function) -> list[Function]:
-    """Return every recorded call below `root` by number: inputs first, `root` last.
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return d(Σ outputs)/d(input) for each input, and touch no tensor's `grad`.
+
+    Args:
+        outputs: a Tensor, or several, whose gradients add up.
+        inputs: a Tensor, or several: leaves or intermediate results.
+        grad_outputs: d(loss)/d(output) for each output; may be left out for outputs with one element.
+        create_graph: record the backward pass itself, so that the gradients can be differentiated again.
+        retain_graph: keep the graph; as `create_graph` says, if left out.
+        allow_unused: give None for an input that no output depends on, instead of raising.
+
+    Returns:
+        A Tensor for each input, of its shape and dtype.
+
+    Raises:
+        GraphError: an output or input requires no gradient, an input was not used, the graph was freed, or an array
+            that a rule saved was edited.
+        ShapeError: a gradient is missing for an output of more than one element, or has another shape than it.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> (slope,) = grad(x**3, x, create_graph=True)
+    >>> (curvature,) = grad(slope, x)
+    >>> slope.item(), curvature.item()
+    (12.0, 12.0)
+    """
+    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    given = grad_outputs
+    if given is None or (isinstance(outputs, Tensor) and not isinstance(given, (list, tuple))):
+        given = [given] * len(outs)
+    if len(given) != len(outs):
+        raise ShapeError(
+            f"grad() of {len(outs)} outputs with {len(given)} grad_outputs: each output has its own. "
+            "Pass one, or None, an output."
+        )
+    for what, tensors in (("output", outs), ("input", ins)):
+        for i, tensor in enumerate(tensors):
+            if not tensor.requires_grad:
+                raise GraphError(
+                    f"grad(): {what} {i} requires no gradient: no graph leads through it. "
+                    "Set requires_grad=True on a leaf, and compute the outputs from it again."
+                )
+    found: dict[int, Any] = {}  # by id of the Function or leaf
+
+    def collect(leaf: Tensor, gradient: Any, fresh: bool) -> None:
+        before = found.get(id(leaf))
+        found[id(leaf)] = gradient if before is None else before + gradient
+
+    seeds = [_seed(tensor, g, create_graph) for tensor, g in zip(outs, given, strict=True)]
+    wanted = [tensor if tensor._grad_fn is None else tensor._grad_fn for tensor in ins]
+    retain = create_graph if retain_graph is None else retain_graph
+    walk = _Pass(collect, retain, create_graph, wanted)
+    if create_graph:
+        with enable_grad():
+            walk.run(outs, seeds)
+    else:
+        walk.run(outs, seeds)
+    found.update({id(fn): gradient for fn, gradient in walk.caught.items()})
+    results = [_result(found.get(id(place))) for place in wanted]
+    for i, result in enumerate(results):
+        if result is None and not allow_unused:
+            raise GraphError(
+                f"grad(): input {i} was not used: no path leads from it to the outputs. "
+                "Compute the outputs from it, or pass allow_unused=True to get None for it."
+            )
+    return tuple(results)
+
+
+def execution_order(*roots: Function, among: Any = ()) -> list[Function]:
+    """Return every recorded call below the roots by number: inputs first.
+
+    Args:
+        roots: where to start.
+        among: calls that are known already, and are returned as well.
 
     Raises:
         GraphError: a call among them was freed.
     """
-    seen = {root}
-    stack = [root]
+    seen = {*among, *roots}
+    stack = list(roots)
     while stack:
         fn = stack.pop()
         if fn.edges is None:
@@ -76,12 +140,141 @@ def execution_order(root: Function) -> list[Function]:
     return sorted(seen, key=_number)
 
 
-def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> list[Any]:
-    """Apply a rule, and hold it to what rules promise: a tuple with a gradient or None for each input.
+class _Pass:
+    """One walk through the graph, from results to leaves.
+
+    Attributes:
+        caught: the gradients of the intermediate results that were asked for.
+    """
+
+    def __init__(
+        self,
+        deliver: Callable[[Tensor, Any, bool], None],
+        retain: bool,
+        create_graph: bool = False,
+        wanted: Sequence[Any] | None = None,
+    ) -> None:
+        self._deliver = deliver
+        self._retain = retain
+        self._create = create_graph
+        self._wanted = None if wanted is None else set(wanted)
+        self._arriving: dict[Function, Any] = {}  # what has come in for the output of a call so far
+        self._waiting: dict[Tensor, Any] = {}  # the same for leaves with hooks
+        self._last_use: dict[Tensor, Function] | None = None
+        self.caught: dict[Function, Any] = {}
+
+    def run(self, tensors: Sequence[Tensor], seeds: Sequence[Any]) -> None:
+        """Start with these gradients of these tensors, and go on until every leaf has its own."""
+        for tensor, g in zip(tensors, seeds, strict=True):
+            self._hand(tensor if tensor._grad_fn is None else tensor._grad_fn, g, False)
+        order = self._plan(execution_order(*self._arriving))
+        arriving, wanted = self._arriving, self._wanted
+        while order:
+            fn = order.pop()
+            g = arriving.pop(fn, None)
+            if g is None:  # no rule sent any gradient this way
+                continue
+            if fn.hooks is not None:
+                g = self._hooked(fn, g)
+            if wanted is not None:
+                if fn in wanted:
+                    self.caught[fn] = g
+                if fn not in self._needed:
+                    continue
+            unfolded = self._differentiate(fn, g)
+            if not self._retain:
+                fn.free()
+            if unfolded is not None:
+                order = self._unfold(unfolded, g, order)
+            if self._waiting:
+                self._settle(fn, order)
+        for leaf in tuple(self._waiting):
+            self._finish(leaf)
+
+    def _plan(self, order: list[Function]) -> list[Function]:
+        """Find out, where only some gradients are wanted, through which calls the way leads there."""
+        self._last_use = None
+        if self._wanted is not None:
+            reached = set(self._wanted)
+            self._needed = set()
+            for fn in order:
+                if any(edge in reached for edge in fn.edges or ()):
+                    reached.add(fn)
+                    self._needed.add(fn)
+        return order
+
+    def _differentiate(self, fn: Function, g: Any) -> Tensor | None:
+        """Apply the rule of a call and hand on what comes out; or return the output that was recorded anew."""
+        if fn.number < edits.latest:
+            _refuse_edited(fn)
+        rule = on_tensors(fn) if self._create else fn
+        grads: Any = rule.apply(g)  # learners write rules, too
+        if isinstance(grads, Unfolded):
+            return grads.output
+        handed_on = _checked(fn, grads)
+        if watchers:
+            tell("applied", fn, g, handed_on)
+        for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=True)):
+            if edge is not None and grad is not None:
+                self._hand(edge, grad, _is_fresh(grad, g, fn, handed_on[:i]))
+        return None
+
+    def _hand(self, edge: Function | Tensor, grad: Any, fresh: bool) -> None:
+        """Add a gradient to what has arrived at a call or a leaf."""
+        if isinstance(edge, Function):
+            before = self._arriving.get(edge)
+            self._arriving[edge] = grad if before is None else before + grad
+        elif edge._hooks is None:
+            self._deliver(edge, grad, fresh)
+        else:
+            before = self._waiting.get(edge)
+            self._waiting[edge] = grad if before is None else before + grad
+
+    def _settle(self, fn: Function, order: list[Function]) -> None:
+        """Finish each hooked leaf whose last use this was, as far as the calls still to come are known."""
+        if self._last_use is None:
+            self._last_use = {
+                leaf: other
+                for other in reversed(order)
+                for leaf in other.edges or ()
+                if isinstance(leaf, Tensor) and leaf._hooks is not None
+            }
+        for leaf in tuple(self._waiting):
+            if self._last_use.get(leaf, fn) is fn:
+                self._finish(leaf)
+
+    def _finish(self, leaf: Tensor) -> None:
+        """Give a hooked leaf the whole of its gradient, and tell its hooks."""
+        self._deliver(leaf, leaf._hooks.replaced(self._waiting.pop(leaf)), False)
+        if self._wanted is None:
+            for hook in tuple(leaf._hooks.after.values()):
+                hook(leaf)
+
+    def _hooked(self, fn: Function, g: Any) -> Any:
+        """Return the gradient as the hooks of an intermediate tensor leave it."""
+        g = fn.hooks.replaced(g)
+        tensor = None if fn.hooks.kept_by is None else fn.hooks.kept_by()
+        if tensor is not None and self._wanted is None:
+            _accumulate(tensor, g, False)
+        return g
+
+    def _unfold(self, output: Tensor, g: Any, order: list[Function]) -> list[Function]:
+        """Return the order with the calls in it that a checkpoint has recorded anew."""
+        if not output.requires_grad:
+            return order
+        root = output._grad_fn
+        self._hand(output if root is None else root, g, False)
+        return order if root is None else self._plan(execution_order(root, among=order))
+
+
+def _checked(fn: Function, grads: Any) -> list[Any]:
+    """Hold a rule to what rules promise: a tuple with a gradient or None for each input, each of which fits.
 
     All are fitted to their inputs before any is added anywhere.
     """
-    grads: Any = fn.apply(g)  # learners write rules, too
+    edges = fn.edges or ()
+    if isinstance(grads, tuple) and len(grads) == fn.arity:
+        grads = grads[: len(edges)]  # inputs may be left out at the end
     if not isinstance(grads, tuple) or len(grads) != len(edges):
         seen = f"{len(grads)} gradients" if isinstance(grads, tuple) else type(grads).__name__
         raise ShapeError(
@@ -89,14 +282,21 @@ def _handed_on(fn: Function, g: Any, edges: tuple[Any, ...]) -> list[Any]:
             "Return a tuple with one gradient, or None, an input."
         )
     return [
-        None if edge is None or grad is None else _fit(grad, edge.shape, edge.dtype, fn)
+        None if edge is None or grad is None else _fit(grad, edge, fn)
         for edge, grad in zip(edges, grads, strict=True)
     ]
 
 
-def _fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any], fn: Function) -> Any:
+def _fit(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
     """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
-    grad = np.asarray(grad) if isinstance(grad, (int, float)) else grad
+    shape, dtype = edge.shape, edge.dtype
+    if not isinstance(grad, (np.ndarray, Tensor)):
+        grad = _as_gradient(grad, edge, fn)
+    if grad.dtype.kind != "f":
+        raise DtypeError(
+            f"{type(fn).__name__}.apply returned a gradient of {grad.dtype} for an input of {dtype}: a gradient is of "
+            "floating numbers, or it would be rounded. Compute it from grad_output, or use .astype."
+        )
     if grad.shape != shape:
         if not _broadcasts(shape, grad.shape):
             raise ShapeError(
@@ -113,6 +313,21 @@ def _fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype[Any], fn: Function) 
     return grad if grad.dtype == dtype else grad.astype(dtype)
 
 
+def _as_gradient(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
+    """Return what a rule returned in place of an array, if it can serve as a gradient."""
+    if isinstance(grad, RowSparse):
+        hooked = isinstance(edge, Tensor) and edge._hooks is not None
+        return grad.dense() if hooked or isinstance(edge, Function) else grad
+    if isinstance(grad, np.generic):
+        return np.asarray(grad)
+    if isinstance(grad, (int, float)):
+        return np.asarray(float(grad))
+    raise DtypeError(
+        f"{type(fn).__name__}.apply returned {type(grad).__name__} for an input of shape {edge.shape}: "
+        "a gradient is an array of floating numbers. Return an array, or None where no gradient flows."
+    )
+
+
 def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
     """Tell whether an array of one shape can have been broadcast to another."""
     tail = to[len(to) - len(shape) :]
@@ -123,17 +338,17 @@ def _number(fn: Function) -> int:
     return fn.number
 
 
-def _seed(tensor: Tensor, gradient: Any) -> Array:
+def _seed(tensor: Tensor, gradient: Any, create_graph: bool = False) -> Any:
     """Return the gradient to start from, in the tensor's shape and dtype."""
-    data = tensor.data
+    data = tensor._data
     if gradient is None:
         if data.size != 1:
             raise ShapeError(
                 f"backward() on shape {data.shape} without a gradient: {data.size} elements have no single "
                 "derivative. Reduce first, for example .sum().backward(), or pass gradient= of the same shape."
             )
-        return np.ones_like(data)
-    g = gradient.data if isinstance(gradient, Tensor) else np.asarray(gradient)
+        return wrap(np.ones_like(data)) if create_graph else np.ones_like(data)
+    g = gradient._data if isinstance(gradient, Tensor) else np.asarray(gradient)
     if g.dtype.kind not in "fiub":
         raise DtypeError(
             f"gradient of {g.dtype}: d(loss)/d(tensor) is a real number for each element. Pass an array of floats."
@@ -143,21 +358,48 @@ def _seed(tensor: Tensor, gradient: Any) -> Array:
             f"gradient of shape {g.shape} for a Tensor of shape {data.shape}: d(loss)/d(tensor) has one number an "
             "element. Pass a gradient of the tensor's own shape."
         )
-    return np.array(g, dtype=data.dtype)  # a copy: no rule may write into the caller's array
+    if create_graph and isinstance(gradient, Tensor) and gradient.requires_grad:
+        return gradient if gradient.dtype == data.dtype else gradient.astype(data.dtype)
+    copied = np.array(g, dtype=data.dtype)  # no rule may write into the caller's array
+    return wrap(copied) if create_graph else copied
+
+
+def _result(gradient: Any) -> Tensor | None:
+    """Return a gradient as a Tensor of its own memory."""
+    if gradient is None or isinstance(gradient, Tensor):
+        return gradient
+    return wrap(gradient.dense() if isinstance(gradient, RowSparse) else np.array(gradient))
 
 
 def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
     """Add to a leaf's `grad`, which never shares memory with anything else."""
-    if leaf.grad is not None:
+    if isinstance(grad, RowSparse):
+        leaf.grad = grad.copy() if leaf.grad is None else leaf.grad + grad
+    elif leaf.grad is not None:
         leaf.grad = np.asarray(leaf.grad + grad)
     else:
         leaf.grad = np.asarray(grad) if fresh else np.array(grad)
+    if watchers:
+        tell("accumulated", leaf)
+
+
+def _refuse_edited(fn: Function) -> None:
+    """Raise if an array that a call saved was edited since."""
+    for kept in fn.saved_tensors:
+        versions = edits.edited_since(kept, fn.number) if isinstance(kept, np.ndarray) else None
+        if versions is not None:
+            then, now = versions
+            raise GraphError(
+                f"{type(fn).__name__} saved an array of shape {kept.shape} at version {then}, and it is at version "
+                f"{now} now: it was edited in place, and the gradient would be that of other numbers. "
+                "Edit after backward(), edit a copy, or compute the result again."
+            )
 
 
 def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: list[Any]) -> bool:
     """Tell whether nobody else can hold this array, so that a leaf may keep it without a copy."""
     # Not inherited: a learner's subclass may hand out an array that it keeps.
-    if "keeps_no_gradient" not in vars(type(fn)):
+    if "keeps_no_gradient" not in vars(type(fn)) or not isinstance(grad, np.ndarray):
         return False
     if grad is arrived or grad.base is not None:
         return False

@@ -5,7 +5,10 @@
     BytegradError
     ├── ShapeError   (also a ValueError)    shapes that do not fit, or a missing or ill-shaped gradient
     ├── DtypeError   (also a TypeError)     data or gradients of a kind that cannot work
+    ├── RangeError   (also a ValueError)    a number outside what the operation is defined for
+    ├── IndexingError (also an IndexError)  an index that points at nothing
     ├── GraphError   (also a RuntimeError)  no graph, a freed graph, or autograd switched off
+    │   └── AnomalyError                    a NaN or an infinity, under `detect_anomaly`
     └── GradcheckError (also an AssertionError)  a gradient that finite differences do not bear out
 
 Each message has three parts: what was seen, why it cannot work, what to do.
@@ -24,8 +27,20 @@ class DtypeError(BytegradError, TypeError):
     """Data, or a request for gradients, of a kind that cannot work."""
 
 
+class RangeError(BytegradError, ValueError):
+    """A number outside what the operation is defined for."""
+
+
+class IndexingError(BytegradError, IndexError):
+    """An index that points at nothing."""
+
+
 class GraphError(BytegradError, RuntimeError):
     """A backward pass for which there is no graph, or none any more."""
+
+
+class AnomalyError(GraphError):
+    """A NaN or an infinity, found where it was made."""
 
 
 class GradcheckError(BytegradError, AssertionError):

@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bytegrad.engine import grad
 from bytegrad.errors import DtypeError, GradcheckError
-from bytegrad.record import no_grad
-from bytegrad.tensor import Array, Tensor
+from bytegrad.kernels import Array
+from bytegrad.modes import enable_grad, no_grad
+from bytegrad.tensor import Tensor, wrap
 
 
 def numerical_gradient(
@@ -41,7 +43,7 @@ def _slope(
     ends = []
     for step in (eps, -eps):
         nudged = [Tensor(x) for x in inputs]
-        nudged[which].data[index] += step
+        nudged[which]._data[index] += step
         ends.append(f(*nudged).item())
     return float((ends[0] - ends[1]) / (2 * eps))
 
@@ -78,6 +80,41 @@ def gradcheck(
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
     """
+    checked = _checked(inputs, eps)
+
+    def number(*xs: Tensor) -> Tensor:
+        y = f(*xs)
+        weighted: Tensor = y * _weights(y.shape)
+        return weighted.sum()
+
+    leaves = [Tensor(x, requires_grad=x.requires_grad) for x in inputs]
+    with enable_grad():
+        y = number(*leaves)
+        if y.requires_grad:  # else no input matters, and all gradients are 0
+            y.backward()
+    noise = 1e-9 * max(1.0, abs(y.item()))  # what rounding leaves of a difference over 2 eps
+    for i in checked:
+        expected = numerical_gradient(number, *inputs, which=i, eps=eps)
+        found = leaves[i].grad
+        got = np.zeros(expected.shape) if found is None else np.asarray(found)
+        # beside a small gradient the absolute tolerance shrinks, or an error of 0.1 % would pass
+        scale = np.abs(expected).max(initial=0.0)
+        allowed = min(atol, max(noise, 1e-4 * scale)) + rtol * np.abs(expected)
+        apart = np.abs(got - expected)
+        wrong = ~(apart <= allowed)  # so that a NaN is wrong
+        if wrong.any():
+            worst = np.where(np.isnan(apart), np.inf, apart / allowed).argmax()
+            index = tuple(int(n) for n in np.unravel_index(worst, expected.shape))
+            raise GradcheckError(
+                f"gradient of input {i} at {list(index)}: the engine gives {got[index]:.9g}, finite differences "
+                f"{expected[index]:.9g} ({int(wrong.sum())} of {wrong.size} elements differ, this one most). "
+                "Check the rule of the operation, or a place where it has a kink."
+            )
+    return True
+
+
+def _checked(inputs: tuple[Tensor, ...], eps: float) -> list[int]:
+    """Return which inputs are to be checked."""
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
     if not checked:
         raise ValueError(
@@ -85,29 +122,63 @@ def gradcheck(
         )
     for i in checked:
         _float64(inputs[i], i, eps)
+    return checked
 
-    def number(*xs: Tensor) -> Tensor:
-        y = f(*xs)
-        weights = np.random.default_rng(0).uniform(0.5, 1.5, y.shape)
-        weighted: Tensor = y * weights
-        return weighted.sum()
 
-    leaves = [Tensor(x, requires_grad=x.requires_grad) for x in inputs]
-    y = number(*leaves)
-    y.backward()
-    noise = 1e-9 * max(1.0, abs(y.item()))  # what rounding leaves of a difference over 2 eps
-    for i in checked:
-        expected = numerical_gradient(number, *inputs, which=i, eps=eps)
-        got = leaves[i].grad
-        got = np.zeros(expected.shape) if got is None else got
-        # beside a small gradient the absolute tolerance shrinks, or an error of 0.1 % would pass
-        scale = np.abs(expected).max(initial=0.0)
-        wrong = ~np.isclose(got, expected, rtol=rtol, atol=min(atol, max(noise, 1e-4 * scale)))
-        if wrong.any():
-            index = tuple(int(n) for n in np.argwhere(wrong)[0])
-            raise GradcheckError(
-                f"gradient of input {i} at {list(index)}: the engine gives {got[index]:.9g}, finite differences "
-                f"{expected[index]:.9g} ({int(wrong.sum())} of {wrong.size} elements differ). "
-                "Check the rule of the operation, or a place where it has a kink."
-            )
-    return True
+def _weights(shape: tuple[int, ...]) -> Array:
+    """Return numbers that make one of many, the same ones each time."""
+    return np.random.default_rng(0).uniform(0.5, 1.5, shape)
+
+
+def gradgradcheck(
+    f: Callable[..., Tensor],
+    *inputs: Tensor,
+    eps: float = 1e-6,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+) -> bool:
+    """Compare second derivatives with central differences of the first; return True, or raise.
+
+    It runs `gradcheck` on the gradient itself, as a function of the inputs and of d(loss)/d(output).
+
+    Args:
+        f: takes the inputs and returns a Tensor.
+        inputs: float64 Tensors; the ones that require grad are checked.
+        eps: the step of the finite difference.
+        rtol: the relative difference that is let pass.
+        atol: the absolute difference that is let pass.
+
+    Raises:
+        GradcheckError: a second derivative differs; says for which input and element, and both numbers. The
+            input after the last one is d(loss)/d(output).
+        DtypeError: an input that requires grad is not float64.
+        ValueError: no input requires grad.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> gradgradcheck(lambda x: x**3, Tensor([1.0, 2.0], dtype="float64", requires_grad=True))
+    True
+    """
+    checked = _checked(inputs, eps)
+    with no_grad():
+        y = f(*inputs)
+    seed = Tensor(_weights(y.shape), requires_grad=True)
+
+    def first(*xs: Tensor) -> Tensor:
+        leaves = [
+            x if x.requires_grad else Tensor(x, requires_grad=i in (*checked, len(inputs)))
+            for i, x in enumerate(xs)
+        ]
+        *arguments, g = leaves
+        total = wrap(np.zeros(()))
+        with enable_grad():
+            y = f(*arguments)
+            if y.requires_grad:
+                wanted = [arguments[i] for i in checked]
+                gradients = grad(y, wanted, g, create_graph=True, allow_unused=True)
+                for gradient in gradients:
+                    if gradient is not None:
+                        total = total + (gradient * _weights(gradient.shape)).sum()
+        return total
+
+    return gradcheck(first, *inputs, seed, eps=eps, rtol=rtol, atol=atol)

@@ -3,12 +3,22 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bytegrad import engine
+from bytegrad import engine, hooks
 from bytegrad.record import Function, tracked
 from bytegrad.rules import RULES
 from bytegrad.tensor import Tensor
 
-_plain: dict[str, Callable[..., Any]] = {}  # the forward-only methods, while autograd is on
+#: What wakes beside the operations.
+_AWAKE: dict[str, Callable[..., Any]] = {
+    "backward": engine.backward,
+    "retain_grad": hooks.retain_grad,
+    "register_hook": hooks.register_hook,
+    "register_post_accumulate_grad_hook": hooks.register_post_accumulate_grad_hook,
+}
+
+_plain: dict[
+    str, Any
+] = {}  # what stood in the class itself before, while autograd is on; None for inherited
 
 
 def enable_autograd(rules: Mapping[str, Any] | None = None, quiet: bool = False) -> None:
@@ -45,21 +55,28 @@ def enable_autograd(rules: Mapping[str, Any] | None = None, quiet: bool = False)
     disable_autograd()
     table = {**RULES, **(rules or {})}
     for name, rule in table.items():
-        _plain[name] = getattr(Tensor, name)
-        setattr(Tensor, name, tracked(_plain[name], rule))
-    _plain["backward"] = Tensor.backward
-    Tensor.backward = engine.backward  # type: ignore[assignment, method-assign]
+        _swap(name, tracked(getattr(Tensor, name), rule))
+    for name, method in _AWAKE.items():
+        _swap(name, method)
     if not quiet:
         print(f"autograd is on: {len(table)} operations record themselves")
 
 
 def disable_autograd() -> None:
-    """Give `Tensor` its forward-only methods back. Calling it twice changes nothing."""
+    """Give `Tensor` its forward-only methods back, the very same ones. Calling it twice changes nothing."""
     for name, method in _plain.items():
-        setattr(Tensor, name, method)
+        if method is None:
+            delattr(Tensor, name)
+        else:
+            setattr(Tensor, name, method)
     _plain.clear()
 
 
 def autograd_enabled() -> bool:
     """Tell whether operations record themselves."""
     return bool(_plain)
+
+
+def _swap(name: str, method: Callable[..., Any]) -> None:
+    _plain[name] = vars(Tensor).get(name)
+    setattr(Tensor, name, method)

@@ -5,19 +5,23 @@ input, and the arrays that its rule saved. So an intermediate Tensor that no rul
 drops it, and there is no cycle for a garbage collector to find.
 """
 
+import copy
 import functools
-import itertools
-import threading
 from collections.abc import Callable
-from contextlib import ContextDecorator
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from bytegrad.edits import clock
 from bytegrad.errors import DtypeError, GraphError
-from bytegrad.tensor import Array, Tensor, wrap
+from bytegrad.modes import state
+from bytegrad.tensor import Tensor, wrap
+from bytegrad.watch import tell, watchers
 
-_numbers = itertools.count()
+#: Stands for "the output of this very call" where a saved array came from.
+_OUTPUT: Any = object()
+
+_ABSENT: Any = object()
 
 
 class Function:
@@ -28,48 +32,75 @@ class Function:
     input, or None. A gradient may come back in the shape that the inputs were broadcast to: the engine sums it
     back. A rule works by hand, too: ``MulBackward(a, b).apply(g)``.
 
+    Under ``grad(…, create_graph=True)`` the same `apply` runs on Tensors: `g` is one, and so is each array that was
+    saved with `save`. So a rule is written with operations that arrays and Tensors share (`bytegrad.either`).
+
     Attributes:
         saved_tensors: the arrays (and numbers) that the rule saved.
+        sources: where each of them came from: an edge, or the output of this call.
         edges: for each input the Function that made it, the leaf Tensor itself, or None where no gradient goes.
+        hooks: what to call with the gradient of the output, or None (see `bytegrad.hooks`).
         shape: the shape of the output.
         dtype: the dtype of the output.
-        number: counts recorded calls; an input's number is always below its output's.
+        number: counts recorded calls and edits; an input's number is always below its output's.
         arity: how many of the leading arguments are inputs, where others follow; None where all are.
         keeps_no_gradient: stated in a rule's own class, it promises that nobody else holds what `apply`
             makes, so that a leaf may take it without a copy.
     """
 
-    __slots__ = ("__weakref__", "dtype", "edges", "number", "saved_tensors", "shape")
+    __slots__ = (
+        "__weakref__",
+        "dtype",
+        "edges",
+        "hooks",
+        "number",
+        "saved_tensors",
+        "shape",
+        "sources",
+    )
 
     arity: ClassVar[int | None] = None
     keeps_no_gradient: ClassVar[bool] = False
     saved_tensors: tuple[Any, ...]
+    sources: tuple[Any, ...]
     edges: "tuple[Edge, ...] | None"
+    hooks: Any
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     number: int
 
     def __init__(self, *inputs: Any, output: Tensor | None = None, **metadata: Any) -> None:
-        self.saved_tensors = ()
+        self.saved_tensors = self.sources = ()
 
-    def save(self, *kept: Any) -> None:
-        """Keep these until the backward pass: Tensors (their arrays), arrays, numbers or None."""
-        self.saved_tensors = tuple([x.data if isinstance(x, Tensor) else x for x in kept])
+    def save(self, *kept: Any, output: Any = _ABSENT) -> None:
+        """Keep these until the backward pass: inputs, arrays, numbers or None; and last the output, if it is given."""
+        arrays = [x._data if isinstance(x, Tensor) else x for x in kept]
+        sources = [edge(x) for x in kept]
+        if output is not _ABSENT:
+            arrays.append(output._data if isinstance(output, Tensor) else output)
+            sources.append(_OUTPUT)
+        self.saved_tensors, self.sources = tuple(arrays), tuple(sources)
 
-    def apply(self, grad_output: Any) -> tuple[Any, ...]:
+    def apply(self, grad_output: Any) -> Any:
         """Return d(loss)/d(input) for each input, given d(loss)/d(output)."""
         raise NotImplementedError(f"{type(self).__name__} has no apply(grad_output)")
 
     def free(self) -> None:
         """Let go of the saved arrays and of the graph below."""
         self.saved_tensors, self.edges = _FREED, None
-        for watcher in watchers:
-            watcher.freed(self)
+        self.sources = ()
+        if watchers:
+            tell("freed", self)
 
     @property
     def name(self) -> str:
         """The rule's name without its ending: ``Mul`` for ``MulBackward``."""
         return type(self).__name__.removesuffix("Backward")
+
+    @property
+    def output_saved(self) -> bool:
+        """Whether the last of the saved arrays is the output of the call."""
+        return self.sources[-1:] == (_OUTPUT,)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -90,88 +121,109 @@ _FREED = _Freed()
 Edge: TypeAlias = "Function | Tensor | None"
 
 
-class Watcher(Protocol):
-    """What may look on while calls are recorded and freed."""
+class Unfolded:
+    """What `apply` may return in place of gradients: the same output, recorded anew, to be walked through now."""
 
-    def recorded(self, fn: Function, inputs: tuple[Any, ...]) -> None:
-        """A call was recorded; its arrays are in ``fn.saved_tensors``."""
+    __slots__ = ("output",)
 
-    def freed(self, fn: Function) -> None:
-        """A recorded call let go of its arrays."""
-
-
-watchers: list[Watcher] = []
+    def __init__(self, output: Tensor) -> None:
+        self.output = output
 
 
-class _State(threading.local):
-    recording = True
+class Probe:
+    """A first run that records nothing but what it reads: each tensor from outside through which gradient flows."""
 
-    def __init__(self) -> None:  # runs once in each thread
-        self.before: list[bool] = []
+    def __init__(self) -> None:
+        self.read: dict[int, Tensor] = {}
+        self.marker = Function()
 
-
-_state = _State()
-
-
-class no_grad(ContextDecorator):  # noqa: N801 - PyTorch's name
-    """Record nothing inside: ``with no_grad(): …``, or as a decorator; each thread for itself.
-
-    >>> x = Tensor(1.0, requires_grad=True)
-    >>> with no_grad():
-    ...     (x * 2).requires_grad
-    False
-    """
-
-    def __enter__(self) -> None:
-        _state.before.append(_state.recording)
-        _state.recording = False
-
-    def __exit__(self, *error: object) -> None:
-        _state.recording = _state.before.pop()
+    def note(self, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Enter a call's inputs, and mark its output as made inside."""
+        for x in inputs:
+            if isinstance(x, Tensor) and x._requires_grad and x._grad_fn is not self.marker:
+                self.read[id(x)] = x
+        output._requires_grad = True
+        output._grad_fn = self.marker
 
 
 def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., Any]:
     """Turn a function of Tensors into a differentiable one: same arguments, same result, and a record of the call.
 
     Args:
-        plain: takes Tensors (and numbers, and metadata) and returns one new Tensor.
+        plain: takes Tensors (and numbers, and metadata) and returns one new Tensor. What it computes inside is not
+            recorded: the rule stands for all of it.
         rule: a `Function` whose ``__init__`` takes the same arguments and ``output=``.
+
+    Raises (the function made):
+        DtypeError: `plain` returned something else than one Tensor of floating numbers, or was given a Tensor that
+            requires grad by keyword.
+
+    >>> from bytegrad import Tensor, enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> class RoundBackward(Function):
+    ...     def apply(self, g):
+    ...         return (g,)  # straight through, as if nothing were rounded
+    >>> rounded = tracked(lambda x: Tensor(x.data.round()), RoundBackward)
+    >>> x = Tensor([0.4, 1.7], requires_grad=True)
+    >>> rounded(x).sum().backward()
+    >>> x.grad
+    array([1., 1.], dtype=float32)
     """
 
     @functools.wraps(plain)
     def record(*inputs: Any, **metadata: Any) -> Any:
-        output = plain(*inputs, **metadata)
-        if _state.recording:
-            for key, x in metadata.items():
-                if needs_grad(x):
-                    raise DtypeError(
-                        f"{key}= is a Tensor that requires grad: gradients flow to positional inputs only. "
-                        "Pass it by position."
-                    )
+        if state.recording:
             for x in inputs:
                 if isinstance(x, Tensor) and x._requires_grad:
-                    if output is not NotImplemented:
-                        # an identity: the input keeps its own history
-                        if id(output) in map(id, inputs):
-                            output = wrap(output.data)
-                        _link(rule(*inputs, output=output, **metadata), inputs, output)
-                    break
+                    return _recorded(plain, rule, inputs, metadata)
+            for key, x in metadata.items():
+                if needs_grad(x):
+                    raise _by_keyword(key)
+        output = plain(*inputs, **metadata)
+        if watchers and isinstance(output, Tensor):
+            tell("called", None, rule.__name__.removesuffix("Backward"), inputs, output)
         return output
 
     return record
 
 
-def _link(fn: Function, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """Join a recorded call to the graph."""
+def _recorded(
+    plain: Callable[..., Any],
+    rule: type[Function],
+    inputs: tuple[Any, ...],
+    metadata: dict[str, Any],
+) -> Any:
+    """Run a call, and join it to the graph."""
+    for key, x in metadata.items():
+        if needs_grad(x):
+            raise _by_keyword(key)
+    state.recording = False  # what goes on inside is the rule's business
+    try:
+        output = plain(*inputs, **metadata)
+    finally:
+        state.recording = True
+    if output is NotImplemented:
+        return output
+    if not isinstance(output, Tensor) or output._data.dtype.kind != "f":
+        raise _no_tensor(plain, output)
+    # an identity, or what someone else holds: the record goes to a tensor of its own
+    if output._requires_grad or any(output is x for x in inputs):
+        output = wrap(output._data)
+    if state.probe is not None:
+        state.probe.note(inputs, output)
+        return output
+    fn = rule(*inputs, output=output, **metadata)
     if not hasattr(fn, "saved_tensors"):  # a learner's rule that saves nothing need not say so
-        fn.saved_tensors = ()
-    fn.number = next(_numbers)
-    fn.shape, fn.dtype = output.data.shape, output.data.dtype
+        fn.saved_tensors = fn.sources = ()
+    fn.number = next(clock)
+    fn.shape, fn.dtype = output._data.shape, output._data.dtype
     fn.edges = tuple([edge(x) for x in inputs[: fn.arity]])
+    fn.hooks = None
     output._requires_grad = True
     output._grad_fn = fn
-    for watcher in watchers:
-        watcher.recorded(fn, inputs)
+    if watchers:
+        tell("called", fn, fn.name, inputs, output)
+    return output
 
 
 def edge(x: Any) -> Edge:
@@ -186,11 +238,35 @@ def needs_grad(x: Any) -> bool:
     return isinstance(x, Tensor) and x._requires_grad
 
 
-def owner(array: Array) -> Array:
-    """Return the array whose memory a view looks at, or the array itself."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
+def joined(array: Any, source: Edge) -> Tensor:
+    """Return a Tensor over an array that has the history it was saved with."""
+    if isinstance(source, Tensor):
+        return source
+    tensor = wrap(array)
+    if source is not None:
+        tensor._requires_grad = True
+        tensor._grad_fn = source
+    return tensor
+
+
+def on_tensors(fn: Function) -> Function:
+    """Return the call with Tensors in place of its saved arrays, each with its history, for `create_graph`.
+
+    Raises:
+        GraphError: the rule kept its arrays without `save`, so that nobody knows where they came from.
+    """
+    twin = copy.copy(fn)
+    sources = getattr(fn, "sources", ())
+    if len(sources) != len(fn.saved_tensors):
+        raise GraphError(
+            f"create_graph=True through {type(fn).__name__}, which filled saved_tensors by itself: what it saved has "
+            "no history, and the second derivative would miss it. Keep arrays with self.save(...)."
+        )
+    twin.saved_tensors = tuple(
+        joined(kept, fn if source is _OUTPUT else source) if isinstance(kept, np.ndarray) else kept
+        for kept, source in zip(fn.saved_tensors, sources, strict=True)
+    )
+    return twin
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
@@ -203,4 +279,21 @@ def freed_graph(fn: Function) -> str:
     return (
         f"the graph at {type(fn).__name__} is gone, and what it saved: a backward pass frees the graph as it "
         "goes. Call the first backward with retain_graph=True, or compute the result again."
+    )
+
+
+def _by_keyword(key: str) -> DtypeError:
+    return DtypeError(
+        f"{key}= is a Tensor that requires grad: gradients flow to positional inputs only. Pass it by position."
+    )
+
+
+def _no_tensor(plain: Callable[..., Any], output: Any) -> DtypeError:
+    name = getattr(plain, "__qualname__", repr(plain))
+    seen = (
+        f"a Tensor of {output.dtype}" if isinstance(output, Tensor) else f"{type(output).__name__}"
+    )
+    return DtypeError(
+        f"{name} returned {seen}, and an input requires grad: a recorded call makes one Tensor of floating numbers, "
+        "which the gradient arrives at. Return bytegrad.Tensor(...)."
     )

@@ -10,18 +10,22 @@ Two kinds of method live here. A *primitive* makes its result from arrays (it ca
 
 from collections.abc import Callable
 from numbers import Number
-from typing import Any, TypeAlias
+from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import DTypeLike
 
+from bytegrad import kernels
+from bytegrad.arrays import array_of, differentiable, number, numeric
+from bytegrad.composites import Composites
+from bytegrad.edits import Editable, edited, version
 from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.fused import Fused
+from bytegrad.kernels import Array, Axis, floating
+from bytegrad.shaping import Shapes
 
-Array: TypeAlias = NDArray[Any]
-Axis: TypeAlias = int | tuple[int, ...] | None
 
-
-class Tensor:
+class Tensor(Shapes, Fused, Composites, Editable):
     """An n-dimensional array of numbers that can take part in a backward pass.
 
     Args:
@@ -39,44 +43,67 @@ class Tensor:
     Tensor([3., 7.], dtype=float32)
     """
 
-    __slots__ = ("__weakref__", "_grad_fn", "_requires_grad", "data", "grad")
+    __slots__ = ("__weakref__", "_data", "_grad_fn", "_hooks", "_requires_grad", "grad")
     __array_ufunc__ = None  # array * tensor asks Tensor, not NumPy, which would drop the graph
 
     def __init__(
         self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = False
     ) -> None:
-        self.data: Array = _as_array(data, dtype)
-        self.grad: Array | None = None
+        self._data: Array = _as_array(data, dtype)
+        self.grad: Any = None
         self._grad_fn: Any = None
+        self._hooks: Any = None
         self._requires_grad = False
         self.requires_grad = requires_grad
 
     # What it is.
 
     @property
+    def data(self) -> Array:
+        """The array. Rebinding it goes past the graph, and counts as an edit: it raises the version.
+
+        Raises:
+            DtypeError: it is rebound to what is no real numbers, or to integers where grad is required.
+        """
+        return self._data
+
+    @data.setter
+    def data(self, array: Any) -> None:
+        array = numeric(np.asarray(array._data if isinstance(array, Tensor) else array))
+        if self._requires_grad:
+            differentiable(array.dtype)
+        edited(self._data)
+        self._data = array
+
+    @property
+    def _version(self) -> int:
+        """How often the memory of this tensor was edited."""
+        return version(self._data)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The length along each axis."""
-        return self.data.shape
+        return self._data.shape
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self.data.ndim
+        return self._data.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self.data.size
+        return self._data.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """NumPy's dtype of the elements."""
-        return self.data.dtype
+        return self._data.dtype
 
     @property
     def nbytes(self) -> int:
         """The bytes that the elements take."""
-        return self.data.nbytes
+        return self._data.nbytes
 
     @property
     def grad_fn(self) -> Any:
@@ -88,25 +115,35 @@ class Tensor:
         """Whether no recorded call made this tensor: the places where `grad` is left."""
         return self._grad_fn is None
 
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def tolist(self) -> Any:
+        """Return the elements as Python numbers in nested lists."""
+        return self._data.tolist()
+
     def __len__(self) -> int:
-        if not self.data.ndim:
+        if not self._data.ndim:
             raise DtypeError("a 0-d Tensor has no length: it holds one number. Use .item().")
-        return len(self.data)
+        return len(self._data)
 
     def __repr__(self) -> str:
-        body = np.array2string(self.data, separator=", ", prefix="Tensor(")
+        body = np.array2string(self._data, separator=", ", prefix="Tensor(")
         tail = f", grad_fn={self._grad_fn!r}" if self._grad_fn is not None else ""
         if self.requires_grad and self._grad_fn is None:
             tail = ", requires_grad=True"
-        return f"Tensor({body}, dtype={self.data.dtype}{tail})"
+        return f"Tensor({body}, dtype={self._data.dtype}{tail})"
 
     def __bool__(self) -> bool:
-        if self.data.size != 1:
+        if self._data.size != 1:
             raise ShapeError(
                 f"the truth of a Tensor of shape {self.shape} is ambiguous: it has {self.size} elements. "
                 "Use .numpy().any() or .numpy().all()."
             )
-        return bool(self.data.reshape(())[()])
+        return bool(self._data.reshape(())[()])
 
     __hash__ = object.__hash__  # by identity: == compares elements
 
@@ -118,12 +155,12 @@ class Tensor:
         Raises:
             ShapeError: there is not exactly one element.
         """
-        if self.data.size != 1:
+        if self._data.size != 1:
             raise ShapeError(
                 f"item() of shape {self.shape}: {self.size} elements cannot become one number. "
                 "Reduce first, for example with .sum()."
             )
-        return self.data.item()
+        return self._data.item()
 
     def numpy(self) -> Array:
         """Return the array itself, not a copy.
@@ -136,14 +173,14 @@ class Tensor:
                 "numpy() on a Tensor that requires grad: what NumPy computes from it cannot be "
                 "differentiated. Use .detach().numpy() if that is meant."
             )
-        return self.data
+        return self._data
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def detach(self) -> "Tensor":
         """Return a tensor over the same memory that no gradient flows through."""
-        return wrap(self.data)
+        return wrap(self._data)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self._grad_fn is not None:
@@ -167,11 +204,8 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
-        if wanted and self.data.dtype.kind != "f":
-            raise DtypeError(
-                f"requires_grad on {self.data.dtype}: a derivative needs numbers that can change by a little. "
-                "Make the tensor floating, for example with dtype='float32'."
-            )
+        if wanted:
+            differentiable(self._data.dtype)
         if not wanted and self._grad_fn is not None:
             raise GraphError(
                 f"requires_grad=False on a result of {self._grad_fn!r}: its graph is recorded already. "
@@ -190,10 +224,19 @@ class Tensor:
         Raises:
             GraphError: always, here.
         """
-        raise GraphError(
-            "backward() while autograd is off: operations record nothing now, and no gradient is computed. "
-            "Call bytegrad.enable_autograd() first, then compute again what was computed while it was off."
-        )
+        _asleep("backward")
+
+    def retain_grad(self) -> None:
+        """Ask for the `grad` of an intermediate tensor; asleep until `bytegrad.enable_autograd()`."""
+        _asleep("retain_grad")
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call `hook` with each gradient of this tensor; asleep until `bytegrad.enable_autograd()`."""
+        _asleep("register_hook")
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], Any]) -> Any:
+        """Call `hook` once this leaf's `grad` is whole; asleep until `bytegrad.enable_autograd()`."""
+        _asleep("register_post_accumulate_grad_hook")
 
     def zero_grad(self) -> None:
         """Forget the gradient: set `grad` to None."""
@@ -211,44 +254,19 @@ class Tensor:
         return _elementwise(np.multiply, self, other)
 
     def __truediv__(self, other: Any) -> Any:
-        return _elementwise(_divide, self, other)
+        return _elementwise(kernels.divide, self, other)
 
     def __pow__(self, exponent: Any) -> Any:
-        return _elementwise(_power, self, exponent)
+        return _elementwise(kernels.power, self, exponent)
 
     def __neg__(self) -> "Tensor":
-        return wrap(-self.data)
-
-    def __pos__(self) -> "Tensor":
-        return self
-
-    def __radd__(self, other: Any) -> Any:
-        return self + other
-
-    def __rmul__(self, other: Any) -> Any:
-        return self * other
-
-    def __rsub__(self, other: Any) -> Any:
-        a, b = _meet(other, self)
-        return a - b
-
-    def __rtruediv__(self, other: Any) -> Any:
-        a, b = _meet(other, self)
-        return a / b
-
-    def __rpow__(self, base: Any) -> Any:
-        a, n = _meet(base, self)
-        return a**n
-
-    def __rmatmul__(self, other: Any) -> Any:
-        a, b = _meet(other, self)
-        return a @ b
+        return wrap(-self._data)
 
     def __matmul__(self, other: Any) -> Any:
         """Matrix product over the last two axes; 1-D operands are rows on the left, columns on the right."""
         if not isinstance(other, (Tensor, np.ndarray)):
             return NotImplemented
-        a, b = self.data, _array_of(other)
+        a, b = self._data, array_of(other)
         try:
             return wrap(np.matmul(a, b))
         except ValueError:
@@ -281,74 +299,176 @@ class Tensor:
 
     def exp(self) -> "Tensor":
         """Return e to the power of each element."""
-        return wrap(np.exp(_floating(self.data)))
+        return wrap(np.exp(floating(self._data)))
 
     def log(self) -> "Tensor":
         """Return the natural logarithm of each element: -inf at 0, NaN below."""
-        return wrap(np.log(_floating(self.data)))
+        return wrap(np.log(floating(self._data)))
+
+    def sqrt(self) -> "Tensor":
+        """Return the square root of each element: NaN below 0. Its slope at 0 is infinite."""
+        return wrap(np.sqrt(floating(self._data)))
+
+    def abs(self) -> "Tensor":
+        """Return each element without its sign; the slope at 0 is taken to be 0."""
+        return wrap(np.abs(self._data))
+
+    def sin(self) -> "Tensor":
+        """Return the sine of each element, an angle in radians."""
+        return wrap(np.sin(floating(self._data)))
+
+    def cos(self) -> "Tensor":
+        """Return the cosine of each element, an angle in radians."""
+        return wrap(np.cos(floating(self._data)))
+
+    def erf(self) -> "Tensor":
+        """Return the error function 2/√π ∫₀ˣ exp(-t²) dt of each element."""
+        return wrap(kernels.erf(self._data))
 
     def tanh(self) -> "Tensor":
         """Return the hyperbolic tangent of each element."""
-        return wrap(np.tanh(_floating(self.data)))
-
-    def relu(self) -> "Tensor":
-        """Return each element, or 0 where it is below 0."""
-        return wrap(np.maximum(self.data, 0))
+        return wrap(np.tanh(floating(self._data)))
 
     def sigmoid(self) -> "Tensor":
         """Return 1/(1 + exp(-x)) of each element, without overflow at either end."""
-        x = _floating(self.data)
-        small = np.exp(-np.abs(x))  # in (0, 1]: the exponential that cannot overflow
-        return wrap(np.where(x >= 0, 1, small) / (1 + small))
+        return wrap(kernels.sigmoid(self._data))
 
-    # Reductions and shapes.
+    def relu(self) -> "Tensor":
+        """Return each element, or 0 where it is below 0; the slope at 0 is taken to be 0."""
+        return wrap(np.maximum(self._data, 0))
+
+    def leaky_relu(self, negative_slope: float = 0.01) -> "Tensor":
+        """Return each element, times `negative_slope` where it is below 0."""
+        x = floating(self._data)
+        return wrap(np.where(x > 0, x, x * negative_slope))
+
+    def gelu(self, approximate: str = "none") -> "Tensor":
+        """Return x Φ(x) with the normal distribution function Φ, or its form with tanh (Hendrycks and Gimpel, 2016).
+
+        Args:
+            approximate: "none" for the exact function, "tanh" for the cheaper one.
+
+        Raises:
+            ValueError: another form is asked for.
+        """
+        if approximate not in ("none", "tanh"):
+            raise ValueError(
+                f"gelu(approximate={approximate!r}): there are two forms. Use 'none' or 'tanh'."
+            )
+        return wrap(kernels.gelu(self._data, approximate))
+
+    def astype(self, dtype: DTypeLike) -> "Tensor":
+        """Return the elements in another dtype; the gradient comes back in this one's.
+
+        Raises:
+            GraphError: a tensor that requires grad is cast to integers or booleans, which have no gradient.
+        """
+        wanted = np.dtype(dtype)
+        if self._requires_grad and wanted.kind != "f":
+            raise GraphError(
+                f"astype({wanted}) of a Tensor that requires grad: {wanted} has no derivative, and the gradient would "
+                "end here unseen. Use .detach().astype(...) if that is meant."
+            )
+        return wrap(numeric(self._data.astype(wanted)))
+
+    # Functions of pairs.
+
+    def maximum(self, other: Any) -> "Tensor":
+        """Return the larger of each two elements; where they are equal they share the gradient."""
+        return _paired(np.maximum, self, other, "maximum")
+
+    def minimum(self, other: Any) -> "Tensor":
+        """Return the smaller of each two elements; where they are equal they share the gradient."""
+        return _paired(np.minimum, self, other, "minimum")
+
+    def where(self, condition: Any, other: Any) -> "Tensor":
+        """Return these elements where `condition` is True, and those of `other` elsewhere.
+
+        Args:
+            condition: booleans, a Tensor or an array, that broadcast with both.
+            other: a Tensor, an array or a number.
+
+        Raises:
+            DtypeError: the condition is not of booleans.
+            ShapeError: the shapes do not broadcast.
+        """
+        mask = np.asarray(condition._data if isinstance(condition, Tensor) else condition)
+        if mask.dtype != bool:
+            raise DtypeError(
+                f"where() with a condition of {mask.dtype}: it chooses by True and False. Compare first, as in x > 0."
+            )
+        try:
+            return _paired(lambda x, y: np.where(mask, x, y), self, other, "where")
+        except ValueError:
+            _raise_unless_broadcast(self.shape, mask.shape)
+            raise
+
+    # Reductions.
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """Add up all elements, or those along `axis`."""
-        return wrap(self.data.sum(axis=axis, keepdims=keepdims))
+        return _reduced(np.sum, self, self._data, axis, keepdims)
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
         """Average all elements, or those along `axis`."""
-        return wrap(_floating(self.data).mean(axis=axis, keepdims=keepdims))
+        return _reduced(np.mean, self, floating(self._data), axis, keepdims)
 
-    def reshape(self, *shape: Any) -> "Tensor":
-        """Return the same elements under another shape, given as ints or one tuple; -1 is worked out.
+    def max(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+        """Return the largest element, or the largest along `axis`; equal ones share the gradient equally.
 
         Raises:
-            ShapeError: the number of elements differs.
+            ShapeError: there is no element.
         """
-        try:
-            return wrap(self.data.reshape(*shape))
-        except ValueError:
-            raise ShapeError(
-                f"reshape of {self.shape} to {shape}: {self.size} elements do not fill that shape. "
-                "Make the product of the lengths equal, or put one -1."
-            ) from None
+        return _reduced(np.max, self, self._data, axis, keepdims)
 
-    def transpose(self, axis0: int = -2, axis1: int = -1) -> "Tensor":
-        """Swap two axes, by default the last two; a view, no copy."""
-        if self.data.ndim < 2:
-            raise ShapeError(
-                f"transpose of shape {self.shape}: there are no two axes to swap. Reshape to two first."
+    def min(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
+        """Return the smallest element, or the smallest along `axis`; equal ones share the gradient equally.
+
+        Raises:
+            ShapeError: there is no element.
+        """
+        return _reduced(np.min, self, self._data, axis, keepdims)
+
+    def softmax(self, axis: int = -1) -> "Tensor":
+        """Return exp(x) / Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf gives zeros."""
+        return _reduced(kernels.softmax, self, self._data, axis)
+
+    def log_softmax(self, axis: int = -1) -> "Tensor":
+        """Return x - log Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf stays so."""
+        return _reduced(kernels.log_softmax, self, self._data, axis)
+
+    @staticmethod
+    def _wrap(array: Any) -> "Tensor":
+        """Do what `wrap` does, for the parts of this class that stand in other files."""
+        return wrap(array)
+
+    def _meet(self, left: Any) -> "tuple[Tensor, Tensor]":
+        """Make a Tensor of the number or array on the left of this one, and fit both to the dtype policy."""
+        if isinstance(left, np.ndarray):
+            return wrap(numeric(left)), self
+        if not isinstance(left, (Number, np.generic)):
+            raise DtypeError(
+                f"got {type(left).__name__} beside a Tensor: operations take Tensors, arrays and numbers. "
+                "Wrap lists with bytegrad.Tensor(...)."
             )
-        return wrap(self.data.swapaxes(axis0, axis1))
-
-    def swapaxes(self, axis0: int, axis1: int) -> "Tensor":
-        """Swap two axes, under NumPy's name."""
-        return self.transpose(axis0, axis1)
-
-    @property
-    def T(self) -> "Tensor":  # noqa: N802 - NumPy's and PyTorch's name
-        """The tensor with its last two axes swapped."""
-        return self.transpose()
+        plain = number(left)
+        kind = self._data.dtype.kind
+        if kind == "f":
+            return wrap(np.asarray(plain, dtype=self._data.dtype)), self
+        if isinstance(plain, float):
+            return wrap(np.float32(plain)), wrap(self._data.astype(np.float32))
+        if kind in "iu" and plain in range(*_span(self._data.dtype)):
+            return wrap(np.asarray(plain, dtype=self._data.dtype)), self
+        return wrap(np.asarray(plain)), self
 
 
 def wrap(array: Any) -> Tensor:
     """Make a Tensor over an array without copying it."""
     tensor = object.__new__(Tensor)
-    tensor.data = array if type(array) is np.ndarray else np.asarray(array)
+    tensor._data = array if type(array) is np.ndarray else np.asarray(array)
     tensor.grad = None
     tensor._grad_fn = None
+    tensor._hooks = None
     tensor._requires_grad = False
     return tensor
 
@@ -369,25 +489,6 @@ def ones(*shape: int, requires_grad: bool = False) -> Tensor:
     return wrap(np.ones(shape, dtype=np.float32)).requires_grad_(requires_grad)
 
 
-def _meet(value: Any, right: Tensor) -> tuple[Tensor, Tensor]:
-    """Make a Tensor of the number or array on the left of `right`, and fit both to the dtype policy."""
-    if isinstance(value, np.ndarray):
-        return wrap(_numeric(value)), right
-    if not isinstance(value, (Number, np.generic)):
-        raise DtypeError(
-            f"got {type(value).__name__} beside a Tensor: operations take Tensors, arrays and numbers. "
-            "Wrap lists with bytegrad.Tensor(...)."
-        )
-    number = _number(value)
-    if right.data.dtype.kind == "f":
-        return wrap(np.asarray(number, dtype=right.data.dtype)), right
-    if isinstance(number, float):
-        return wrap(np.float32(number)), wrap(right.data.astype(np.float32))
-    if right.data.dtype.kind in "iu" and number in range(*_span(right.data.dtype)):
-        return wrap(np.asarray(number, dtype=right.data.dtype)), right
-    return wrap(np.asarray(number)), right
-
-
 def _span(dtype: np.dtype[Any]) -> tuple[int, int]:
     info = np.iinfo(dtype)
     return int(info.min), int(info.max) + 1
@@ -395,12 +496,12 @@ def _span(dtype: np.dtype[Any]) -> tuple[int, int]:
 
 def _elementwise(function: Callable[[Any, Any], Any], a: Tensor, b: Any) -> Any:
     """Apply a function of two arrays, or of an array and a number, with NumPy's broadcasting."""
-    x: Array = a.data
+    x: Array = a._data
     y: Any
     if isinstance(b, (Tensor, np.ndarray)):
-        y = _array_of(b)
+        y = array_of(b)
     elif isinstance(b, (Number, np.generic)):
-        y = _number(b)  # a Python number takes the array's dtype
+        y = number(b)  # a Python number takes the array's dtype
         if x.dtype.kind != "f" and isinstance(y, float):
             x = x.astype(np.float32)
     else:
@@ -410,6 +511,39 @@ def _elementwise(function: Callable[[Any, Any], Any], a: Tensor, b: Any) -> Any:
     except ValueError:
         _raise_unless_broadcast(x.shape, np.shape(y))
         raise
+
+
+def _paired(function: Callable[[Any, Any], Any], a: Tensor, b: Any, name: str) -> Tensor:
+    """Apply a function of two under its name, not as an operator: there is no other side to ask."""
+    result = _elementwise(function, a, b)
+    if result is NotImplemented:
+        raise DtypeError(
+            f"{name}() with {type(b).__name__}: it takes a Tensor, an array or a number. "
+            "Wrap lists with bytegrad.Tensor(...)."
+        )
+    return result  # type: ignore[no-any-return]
+
+
+def _reduced(
+    function: Callable[..., Any], x: Tensor, array: Array, axis: Any, *rest: Any
+) -> Tensor:
+    """Apply a function along axes, and say it clearly where there are no such axes, or no elements."""
+    named = {"keepdims": rest[0]} if function in _KEEPS_DIMENSIONS else {}
+    try:
+        return wrap(function(array, axis, *(() if named else rest), **named))
+    except (ValueError, IndexError) as error:
+        if isinstance(error, np.exceptions.AxisError) or x.size:
+            raise ShapeError(
+                f"{function.__name__} of shape {x.shape} along axis {axis}: {error}. "
+                f"Name axes from {-x.ndim} to {x.ndim - 1}, each once."
+            ) from None
+        raise ShapeError(
+            f"{function.__name__} of shape {x.shape}: no element is the largest or smallest of none. "
+            "Leave empty tensors out, or reduce another axis."
+        ) from None
+
+
+_KEEPS_DIMENSIONS = (np.sum, np.mean, np.max, np.min)
 
 
 def _raise_unless_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
@@ -422,44 +556,10 @@ def _raise_unless_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
         ) from None
 
 
-def _divide(x: Array, y: Any) -> Any:
-    if x.dtype.kind != "f" and (not isinstance(y, np.ndarray) or y.dtype.kind != "f"):
-        x = x.astype(np.float32)  # integer / integer
-        y = y.astype(np.float32) if isinstance(y, np.ndarray) else y
-    return np.divide(x, y)
-
-
-def _power(x: Array, y: Any) -> Any:
-    if isinstance(y, (int, float)) and y == 3:
-        return x * x * x  # NumPy's general power is some forty times slower
-    return x**y
-
-
-def _floating(x: Array) -> Array:
-    return x if x.dtype.kind == "f" else x.astype(np.float32)
-
-
-def _number(value: Any) -> int | float:
-    number = value.item() if isinstance(value, np.generic) else value
-    if isinstance(number, (int, float)):
-        return number
-    raise DtypeError(_refusal(type(value).__name__))
-
-
-def _array_of(value: "Tensor | Array") -> Array:
-    return value.data if isinstance(value, Tensor) else _numeric(value)
-
-
-def _numeric(array: Array) -> Array:
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(_refusal(str(array.dtype)))
-    return array
-
-
-def _refusal(seen: str) -> str:
-    return (
-        f"got {seen}: a Tensor holds real numbers or booleans. "
-        "Convert the data to a float, integer or bool dtype."
+def _asleep(name: str) -> NoReturn:
+    raise GraphError(
+        f"{name}() while autograd is off: operations record nothing now, and no gradient is computed. "
+        "Call bytegrad.enable_autograd() first, then compute again what was computed while it was off."
     )
 
 
@@ -471,15 +571,20 @@ def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
                 f"Tensor() of a result of {data.grad_fn!r}: the copy would lose its history, and the gradient with it. "
                 "Use the tensor itself, or .detach() if that is meant."
             )
-        data = data.data
+        data = data._data
+    if isinstance(data, np.ma.MaskedArray):
+        raise DtypeError(
+            "got a masked array: a Tensor has no mask, and would compute with what it hides. "
+            "Use .filled(number), and keep the mask as a Tensor of its own."
+        )
     if isinstance(data, (np.ndarray, np.generic)):
-        return _numeric(np.array(_numeric(np.asarray(data)), dtype=dtype))
+        return numeric(np.array(numeric(np.asarray(data)), dtype=dtype))
     try:
-        array = _numeric(np.array(data))
+        array = numeric(np.array(data))
     except ValueError:
         raise ShapeError(
             "got a ragged list: an array needs rows of equal length. Pad the short rows or split the list."
         ) from None
     if dtype is None and array.dtype.kind != "b":
         dtype = np.float32
-    return array if dtype is None else _numeric(array.astype(dtype))
+    return array if dtype is None else numeric(array.astype(dtype))

@@ -1,0 +1,186 @@
+"""Edits: changing an array in place, and remembering that it was changed.
+
+A rule needs the numbers that the forward pass saw. So every edit is entered here, and the backward pass asks whether
+an array that a rule saved was edited since. One clock counts recorded calls and edits alike, so that nothing need be
+written down when a call is recorded: an edit with a higher number than the call came later.
+
+Writing straight into the NumPy array (``x.data[0] = 1``) goes past all this, and cannot be seen;
+`bytegrad.detect_anomaly` finds it by comparing checksums.
+"""
+
+import functools
+import itertools
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.modes import state
+
+if TYPE_CHECKING:
+    from bytegrad.tensor import Tensor
+
+Array: TypeAlias = NDArray[Any]
+
+#: Counts recorded calls and edits.
+clock = itertools.count()
+
+#: The number of the last edit of any array.
+latest = -1
+
+#: How many edits of one array are remembered one by one; of older ones only how many there were.
+_REMEMBERED = 64
+
+
+class _History:
+    """The edits of one buffer."""
+
+    __slots__ = ("alive", "count", "numbers")
+
+    def __init__(self, buffer: Array) -> None:
+        self.alive = weakref.ref(buffer, functools.partial(_forget, id(buffer)))
+        self.count = 0
+        self.numbers: deque[int] = deque(maxlen=_REMEMBERED)
+
+
+_histories: dict[int, _History] = {}  # by id of the buffer
+_one_at_a_time = threading.Lock()  # or `latest` might fall behind the clock
+
+
+def owner(array: Array) -> Array:
+    """Return the array whose memory a view looks at, or the array itself."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def edited(array: Array) -> None:
+    """Enter an edit of this array, and so of every view of the same memory: its version goes up by one."""
+    global latest
+    buffer = owner(array)
+    with _one_at_a_time:
+        history = _histories.get(id(buffer))
+        if history is None:
+            history = _histories[id(buffer)] = _History(buffer)
+        latest = next(clock)
+        history.count += 1
+        history.numbers.append(latest)
+
+
+def version(array: Array) -> int:
+    """Return how often the memory of this array was edited."""
+    history = _histories.get(id(owner(array)))
+    return 0 if history is None else history.count
+
+
+def edited_since(array: Array, number: int) -> tuple[int, int] | None:
+    """Return the version at the time of a recorded call, and the version now; None where they are the same."""
+    history = _histories.get(id(owner(array)))
+    if history is None:
+        return None
+    later = sum(edit > number for edit in history.numbers)
+    return (history.count - later, history.count) if later else None
+
+
+def _forget(key: int, _: object) -> None:
+    _histories.pop(key, None)
+
+
+class Editable:
+    """The methods of `Tensor` that change its array. None is ever recorded; each raises the version.
+
+    Raises (all of them):
+        GraphError: the tensor, or what is written into it, requires grad, outside `no_grad`.
+        ShapeError: what is written does not broadcast to the tensor's shape.
+        DtypeError: what is written does not fit the tensor's dtype.
+    """
+
+    __slots__ = ()
+
+    def add_(self: "Tensor", other: Any) -> "Tensor":
+        """Add to every element, in place."""
+        return _edit(self, "x.add_(y)", "x = x + y", np.add, other)
+
+    def sub_(self: "Tensor", other: Any) -> "Tensor":
+        """Subtract from every element, in place."""
+        return _edit(self, "x.sub_(y)", "x = x - y", np.subtract, other)
+
+    def mul_(self: "Tensor", other: Any) -> "Tensor":
+        """Multiply every element, in place."""
+        return _edit(self, "x.mul_(y)", "x = x * y", np.multiply, other)
+
+    def copy_(self: "Tensor", other: Any) -> "Tensor":
+        """Write other numbers over these, broadcast and cast to the tensor's dtype."""
+        return _edit(self, "x.copy_(y)", "x = y", _replaced, other)
+
+    def fill_(self: "Tensor", number: float) -> "Tensor":
+        """Write one number into every element."""
+        return _edit(self, "x.fill_(n)", "x = x * 0 + n", _replaced, number)
+
+    def zero_(self: "Tensor") -> "Tensor":
+        """Write 0 into every element."""
+        return _edit(self, "x.zero_()", "x = x * 0", _replaced, 0)
+
+    def __setitem__(self: "Tensor", key: Any, value: Any) -> None:
+        _refuse_recorded(self, value, "x[…] = y", "x = y.where(mask, x)")
+        try:
+            self._data[_plain_key(key)] = _plain(value)
+        except (ValueError, IndexError) as error:
+            raise ShapeError(
+                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {error}. "
+                "Make y fit what the key selects."
+            ) from None
+        edited(self._data)
+
+
+def _edit(x: "Tensor", seen: str, remedy: str, compute: Callable[..., Any], other: Any) -> "Tensor":
+    _refuse_recorded(x, other, seen, remedy)
+    y = _plain(other)
+    try:
+        compute(x._data, y, out=x._data, casting="unsafe" if compute is _replaced else "same_kind")
+    except TypeError:  # NumPy's own says neither what to do nor which is which
+        raise DtypeError(
+            f"{seen} with x of {x.dtype} and y of {np.asarray(y).dtype}: the result does not fit into x. "
+            f"Make x floating first, or write {remedy}."
+        ) from None
+    except ValueError:
+        raise ShapeError(
+            f"{seen} with x of shape {x.shape} and y of shape {np.shape(y)}: the result does not fit into x. "
+            f"Write {remedy}, or bring y to the shape of x."
+        ) from None
+    edited(x._data)
+    return x
+
+
+def _replaced(x: Array, y: Any, out: Array, casting: Any) -> None:
+    np.copyto(out, y, casting=casting)
+
+
+def _refuse_recorded(x: "Tensor", other: Any, seen: str, remedy: str) -> None:
+    if not state.recording:
+        return
+    if x._requires_grad:
+        what = "a leaf that requires grad" if x.is_leaf else f"a result of {x.grad_fn!r}"
+        raise GraphError(
+            f"{seen} on {what}: an edit in place is not recorded, and the gradient would be that of the old numbers. "
+            f"Write {remedy}; or, if no gradient shall see it, edit under no_grad()."
+        )
+    if getattr(other, "requires_grad", False):
+        raise GraphError(
+            f"{seen} where y requires grad: an edit in place is not recorded, and the gradient of y would be lost. "
+            f"Write {remedy}; or, if no gradient shall see it, use y.detach()."
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Return the array of a Tensor, and anything else as it is."""
+    return getattr(value, "_data", value)
+
+
+def _plain_key(key: Any) -> Any:
+    return tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)

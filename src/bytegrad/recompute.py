@@ -1,0 +1,155 @@
+"""Checkpoints: keep the inputs of a stretch of the program, and compute what lies between again when it is needed."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bytegrad import random
+from bytegrad.edits import clock
+from bytegrad.errors import DtypeError, GraphError
+from bytegrad.modes import enable_grad, state
+from bytegrad.record import Function, Probe, Unfolded, edge, joined
+from bytegrad.tensor import Tensor, wrap
+from bytegrad.watch import tell, watchers
+
+#: Stands, among the arguments of a function, for one whose array was saved.
+_SAVED: Any = object()
+
+
+class CheckpointBackward(Function):
+    """y = f(x, …): records f anew, which the backward pass then walks through. Keeps what f read from outside."""
+
+    __slots__ = ("_arguments", "_function", "_states")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        read: Sequence[Tensor],
+        states: Any,
+    ) -> None:
+        self._function, self._states = function, states
+        # their arrays are among those saved; the Tensors themselves would pin more than that
+        self._arguments = tuple(_SAVED if isinstance(x, Tensor) else x for x in arguments)
+        tensors = [x for x in arguments if isinstance(x, Tensor)]
+        self.save(*tensors, *read)
+        self.edges = tuple(edge(x) for x in (*tensors, *read))
+
+    def apply(self, grad_output: Any) -> Unfolded:
+        """Return the output again, with its graph.
+
+        Raises:
+            GraphError: the function gave another shape or dtype than the first time.
+        """
+        kept = iter(zip(self.saved_tensors, self.sources, strict=True))
+        arguments = [joined(*next(kept)) if x is _SAVED else x for x in self._arguments]
+        if watchers:
+            tell("unfolding", self, True)
+        try:
+            with enable_grad(), random.replaying(self._states):
+                output = self._function(*arguments)
+        finally:
+            if watchers:
+                tell("unfolding", self, False)
+        if output.shape != self.shape or output.dtype != self.dtype:
+            raise GraphError(
+                f"checkpoint: the function gave {self.dtype} of shape {self.shape} at first, and {output.dtype} of "
+                f"shape {output.shape} when it ran again: the gradient would be that of another function. "
+                "Let it depend on its inputs alone."
+            )
+        return Unfolded(output)
+
+
+def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    """Return function(*inputs), and keep no more than the inputs: the rest is computed again in the backward pass.
+
+    The gradients are the same to the bit. Random numbers that bytegrad drew are drawn again, the same ones. The
+    function may read other tensors (the parameters of its layers, say), and may itself contain checkpoints.
+
+    Args:
+        function: returns one Tensor. It runs twice, so it should change nothing outside.
+        inputs: Tensors, and anything else that it takes.
+
+    Raises:
+        DtypeError: the function returned something else than one Tensor.
+        GraphError (in the backward pass): an input or a parameter was edited in between, or the function gave
+            another shape when it ran again.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = checkpoint(lambda x: (x * x).exp(), x)
+    >>> y.sum().backward()
+    >>> x.grad
+    array([  5.4365635, 218.39261  ], dtype=float32)
+    """
+    if not state.recording or state.probe is not None:
+        return _one_tensor(function(*inputs))
+    probe = Probe()
+    state.probe = probe
+    try:
+        with random.witness() as states:
+            output = _one_tensor(function(*inputs))
+    finally:
+        state.probe = None
+    if output._grad_fn is not probe.marker:
+        return output  # nothing in it requires grad, or nothing was computed
+    mine = {id(x) for x in inputs if isinstance(x, Tensor)}
+    read = [x for key, x in probe.read.items() if key not in mine]
+    fn = CheckpointBackward(function, inputs, read, states)
+    fn.number = next(clock)
+    fn.shape, fn.dtype, fn.hooks = output.shape, output.dtype, None
+    output = wrap(output._data)
+    output._requires_grad = True
+    output._grad_fn = fn
+    if watchers:
+        tell("called", fn, fn.name, inputs, output)
+    return output
+
+
+def checkpoint_sequential(
+    functions: Sequence[Callable[[Tensor], Tensor]], segments: int, x: Tensor
+) -> Tensor:
+    """Run functions one after the other, with a checkpoint around each of `segments` stretches but the last.
+
+    The last stretch is the first that the backward pass needs, so it is kept as it is. Stretches are as equal as can
+    be, the longer ones first.
+
+    Args:
+        functions: layers, say those of a `Sequential`; each takes one Tensor and returns one.
+        segments: how many stretches, from 1 to the number of functions.
+        x: what the first function takes.
+
+    Raises:
+        ValueError: there are fewer functions than segments, or no segment.
+    """
+    layers = list(functions)
+    if not 1 <= segments <= len(layers):
+        raise ValueError(
+            f"checkpoint_sequential of {len(layers)} functions in {segments} segments: each segment holds at least one "
+            f"function. Use 1 to {len(layers)} segments."
+        )
+    short, longer = divmod(len(layers), segments)
+    start = 0
+    for i in range(segments - 1):
+        end = start + short + (i < longer)
+        x = checkpoint(_chain(layers[start:end]), x)
+        start = end
+    return _chain(layers[start:])(x)
+
+
+def _chain(functions: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
+    def run(x: Tensor) -> Tensor:
+        for function in functions:
+            x = function(x)
+        return x
+
+    return run
+
+
+def _one_tensor(output: Any) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise DtypeError(
+            f"checkpoint: the function returned {type(output).__name__}: a checkpoint stands for one Tensor. "
+            "Return one, or use a checkpoint for each."
+        )
+    return output

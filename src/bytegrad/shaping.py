@@ -1,0 +1,121 @@
+"""The operations of `Tensor` that give its elements another shape, order or selection."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bytegrad import kernels
+from bytegrad.arrays import array_key, array_of
+from bytegrad.errors import IndexingError, ShapeError
+
+if TYPE_CHECKING:
+    from bytegrad.tensor import Tensor
+
+
+class Shapes:
+    """Methods of `Tensor` that move elements and compute nothing."""
+
+    __slots__ = ()
+
+    def reshape(self: "Tensor", *shape: Any) -> "Tensor":
+        """Return the same elements under another shape, given as ints or one tuple; -1 is worked out.
+
+        Raises:
+            ShapeError: the number of elements differs.
+        """
+        try:
+            return self._wrap(self._data.reshape(*shape))
+        except ValueError:
+            raise ShapeError(
+                f"reshape of {self.shape} to {shape}: {self.size} elements do not fill that shape. "
+                "Make the product of the lengths equal, or put one -1."
+            ) from None
+
+    def transpose(self: "Tensor", axis0: int = -2, axis1: int = -1) -> "Tensor":
+        """Swap two axes, by default the last two; a view, no copy."""
+        if self._data.ndim < 2:
+            raise ShapeError(
+                f"transpose of shape {self.shape}: there are no two axes to swap. Reshape to two first."
+            )
+        try:
+            return self._wrap(self._data.swapaxes(axis0, axis1))
+        except ValueError as error:
+            raise ShapeError(
+                f"transpose({axis0}, {axis1}) of shape {self.shape}: {error}. "
+                f"Name two axes from {-self.ndim} to {self.ndim - 1}."
+            ) from None
+
+    def permute(self: "Tensor", *axes: Any) -> "Tensor":
+        """Put the axes in another order, given as ints or one tuple; a view, no copy.
+
+        Raises:
+            ShapeError: not every axis is named exactly once.
+        """
+        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+        try:
+            return self._wrap(self._data.transpose(tuple(order)))
+        except ValueError:
+            raise ShapeError(
+                f"permute{tuple(order)} of shape {self.shape}: each of the {self.ndim} axes must be named once. "
+                f"Name 0 to {self.ndim - 1} in the order wanted."
+            ) from None
+
+    def broadcast_to(self: "Tensor", *shape: Any) -> "Tensor":
+        """Repeat the elements along new axes, and along those of length 1; a view, no copy.
+
+        Raises:
+            ShapeError: the shape cannot be broadcast to that one.
+        """
+        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        try:
+            return self._wrap(np.broadcast_to(self._data, tuple(wanted)))
+        except ValueError:
+            raise ShapeError(
+                f"broadcast_to{tuple(wanted)} of shape {self.shape}: counted from the right, each length must be that "
+                "of the new shape, or 1. Reshape first, so that new axes have length 1."
+            ) from None
+
+    def concatenate(self: "Tensor", *others: Any, axis: int = 0) -> "Tensor":
+        """Join tensors along an axis that they have.
+
+        Raises:
+            ShapeError: the other axes differ, or there is no such axis.
+        """
+        arrays = [self._data, *map(array_of, others)]
+        try:
+            return self._wrap(np.concatenate(arrays, axis=axis))
+        except ValueError:
+            raise ShapeError(
+                f"concatenate of shapes {', '.join(str(a.shape) for a in arrays)} along axis {axis}: all other axes "
+                "must have equal lengths. Reshape, or use stack() for a new axis."
+            ) from None
+
+    def __getitem__(self: "Tensor", key: Any) -> "Tensor":
+        """Return the elements at a NumPy index: numbers and slices give a view, lists, arrays and masks a copy.
+
+        Raises:
+            IndexingError: the index points outside, or is none.
+        """
+        key = array_key(key)
+        try:
+            return self._wrap(self._data[key])
+        except IndexError as error:
+            raise IndexingError(
+                f"x[{key!r}] of a Tensor of shape {self.shape}: {error}. Use an index inside the shape."
+            ) from None
+
+    def scatter(self: "Tensor", key: Any, shape: tuple[int, ...]) -> "Tensor":
+        """Return zeros of `shape` with these elements added at ``[key]``: the transpose of indexing.
+
+        Where an index is named twice, both elements are added.
+
+        Raises:
+            IndexingError: the index points outside that shape, or does not select this many elements.
+        """
+        key = array_key(key)
+        try:
+            return self._wrap(kernels.scatter(self._data, key, shape))
+        except (IndexError, ValueError) as error:
+            raise IndexingError(
+                f"scatter of shape {self.shape} to {key!r} in {shape}: {error}. Use the key that selects this shape."
+            ) from None

@@ -1,0 +1,77 @@
+"""Looking on: who is told what the engine does, and which line of the user's program asked for it.
+
+The ledger and the search for anomalies are watchers. No operation knows of them; while nobody watches, an operation
+pays for one look at an empty list.
+"""
+
+import linecache
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_HOME = str(Path(__file__).parent)
+
+
+class Watcher:
+    """What may look on while calls are recorded, differentiated and freed: methods to override, all optional."""
+
+    def called(self, fn: Any, name: str, inputs: tuple[Any, ...], output: Any) -> None:
+        """A differentiable call ran; `fn` is its Function, or None where it was not recorded."""
+
+    def applied(self, fn: Any, grad_output: Any, grads: list[Any]) -> None:
+        """A rule turned the gradient of its output into those of its inputs."""
+
+    def freed(self, fn: Any) -> None:
+        """A recorded call let go of its arrays."""
+
+    def accumulated(self, leaf: Any) -> None:
+        """The `grad` of a leaf was made, or added to."""
+
+    def unfolding(self, fn: Any, active: bool) -> None:
+        """A checkpoint starts, or stops, computing its segment again."""
+
+    def recording(self, on: bool) -> None:
+        """`no_grad` or `enable_grad` changed whether this thread records."""
+
+    def module(self, module: Any, name: str, entered: bool) -> None:
+        """A module's forward pass starts, or ends; `name` is its path from the outermost module."""
+
+    def state(self, optimizer: Any, name: str, array: Any) -> None:
+        """An optimizer made an array of its state."""
+
+
+#: The watchers, and for each the thread it looks at. Empty nearly always, which is all that an operation asks.
+watchers: list[tuple[int, Watcher]] = []
+
+
+def tell(event: str, *args: Any) -> None:
+    """Tell the watchers of this thread what happened: `event` names a method of `Watcher`."""
+    thread = threading.get_ident()
+    for watched, watcher in tuple(watchers):
+        if watched == thread:
+            getattr(watcher, event)(*args)
+
+
+@contextmanager
+def observe(watcher: Watcher) -> Iterator[None]:
+    """Let a watcher look at what this thread does inside."""
+    entry = threading.get_ident(), watcher
+    watchers.append(entry)
+    try:
+        yield
+    finally:
+        # by identity: two watchers may be equal
+        del watchers[next(i for i, other in enumerate(watchers) if other is entry)]
+
+
+def user_line() -> str:
+    """Return where the running call was asked for: file, line and text of the nearest caller outside bytegrad."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HOME):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    text = linecache.getline(file, line).strip()
+    return f"{Path(file).name}:{line}" + (f": {text}" if text else "")
