@@ -30,9 +30,9 @@ def to_bytes(size: float, unit: str) -> float:
     >>> to_bytes(16, "GiB") - to_bytes(16, "GB")
     1179869184
     """
-    if size < 0:
-        raise ValueError(f"size is {size}: no memory is smaller than nothing. Give 0 or more.")
-    return size * _look_up(UNITS, unit, "unit")
+    if not 0 <= size < 1e300:
+        raise ValueError(f"size is {size}: no memory has that many bytes. Give 0 or more.")
+    return size * look_up(UNITS, unit, "unit")
 
 
 def in_unit(nbytes: float, unit: str) -> float:
@@ -41,7 +41,7 @@ def in_unit(nbytes: float, unit: str) -> float:
     >>> in_unit(65536, "KiB")
     64.0
     """
-    return nbytes / _look_up(UNITS, unit, "unit")
+    return nbytes / look_up(UNITS, unit, "unit")
 
 
 def show(nbytes: float, unit: str, digits: int = 2) -> str:
@@ -50,15 +50,17 @@ def show(nbytes: float, unit: str, digits: int = 2) -> str:
     >>> show(16e9, "GB"), show(16e9, "GiB")
     ('16 GB', '14.90 GiB')
     """
+    if not -1e300 < nbytes < 1e300:
+        raise ValueError(f"size is {nbytes}: that is no number of bytes. Give a finite one.")
     number = in_unit(nbytes, unit)
-    text = f"{number:.0f}" if number == int(number) else f"{number:.{digits}f}"
-    return f"{text} {unit}"
+    text = ("{:." + str(0 if number == int(number) else digits) + "f}").format(number)
+    return text + " " + unit
 
 
 def linear_parameters(inputs: int, outputs: int) -> int:
     """Return the parameters of a linear layer with bias: weight inputs × outputs, and outputs biases."""
-    n = _whole(outputs, "outputs")
-    return _whole(inputs, "inputs") * n + n
+    n = whole(outputs, "outputs")
+    return whole(inputs, "inputs") * n + n
 
 
 def mlp_parameters(widths: "list[int] | tuple[int, ...]") -> int:
@@ -82,7 +84,7 @@ def mlp_activations(
     >>> mlp_activations([784, 512, 256, 128, 10], batch=64)
     430080
     """
-    each = _look_up(DTYPES, dtype, "dtype") * _whole(batch, "batch")
+    each = look_up(DTYPES, dtype, "dtype") * whole(batch, "batch")
     return sum(m * each for m, _ in _layers(widths))
 
 
@@ -104,9 +106,9 @@ def training_states(
     >>> training_states(1000)
     {'parameters': 4000, 'gradients': 4000, 'optimizer state': 8000}
     """
-    p = _whole(parameters, "parameters")
-    each = _look_up(DTYPES, dtype, "dtype")
-    numbers = _look_up(OPTIMIZERS, optimizer, "optimizer")
+    p = whole(parameters, "parameters")
+    each = look_up(DTYPES, dtype, "dtype")
+    numbers = look_up(OPTIMIZERS, optimizer, "optimizer")
     parts = {"parameters": p * each, "gradients": p * each}
     if mixed:
         parts["master copy"] = p * DTYPES["float32"]
@@ -124,9 +126,9 @@ def transformer_parameters(layers: int, hidden: int, vocabulary: int, positions:
     >>> transformer_parameters(12, 768, 50257, 1024)
     124439808
     """
-    h = _whole(hidden, "hidden")
-    blocks = _whole(layers, "layers") * (12 * h * h + 13 * h)
-    return blocks + (_whole(vocabulary, "vocabulary") + _whole(positions, "positions")) * h + 2 * h
+    h = whole(hidden, "hidden")
+    blocks = whole(layers, "layers") * (12 * h * h + 13 * h)
+    return blocks + (whole(vocabulary, "vocabulary") + whole(positions, "positions")) * h + 2 * h
 
 
 def transformer_activations(
@@ -137,9 +139,75 @@ def transformer_activations(
     In 16-bit floats, for the blocks alone, with dropout, and with attention scores
     written out (Korthikanti et al., 2023, equation 2).
     """
-    s, h = _whole(sequence, "sequence"), _whole(hidden, "hidden")
-    a, b = _whole(heads, "heads"), _whole(batch, "batch")
-    return _whole(layers, "layers") * s * b * h * (34 + 5 * a * s / h)
+    s, h = whole(sequence, "sequence"), whole(hidden, "hidden")
+    a, b = whole(heads, "heads"), whole(batch, "batch")
+    return whole(layers, "layers") * s * b * h * (34 + 5 * a * s / h)
+
+
+def transformer_block_activations(
+    hidden: int,
+    heads: int,
+    sequence: int,
+    batch: int,
+    inner: "int | None" = None,
+    dtype: str = "float32",
+    dropout: bool = True,
+) -> int:
+    """Return the bytes that a block of `bytegrad.nn` keeps: s b (8 h + 2 f) numbers, and a s² b for the scores.
+
+    The block's input, each norm's result, queries, keys, values, what attention found, and the sum after it are h wide.
+    Two arrays are f wide: what GELU gets and what it gives. The weights of attention are s numbers for each head and
+    position. Dropout adds these weights once more, and three masks of one byte an element. The ledger counts the same,
+    to the byte; in 16-bit floats, with dropout and f = 4 h, it is the published s b h (34 + 5 a s / h).
+
+    Args:
+        hidden: the width h.
+        heads: of attention, a.
+        sequence: the positions in a row, s.
+        batch: the rows, b.
+        inner: the width f inside the network; 4 h if left out.
+        dtype: of parameters and activations.
+        dropout: whether it drops, as in training with a probability above 0.
+
+    >>> transformer_block_activations(768, 12, 1024, 8, dtype="float16")
+    717225984
+    >>> transformer_activations(1, 768, 12, 1024, 8)
+    717225984.0
+    """
+    rest, scores = _block(hidden, heads, sequence, inner, dtype, dropout)
+    return whole(batch, "batch") * (rest + scores)
+
+
+def attention_share(
+    hidden: int,
+    heads: int,
+    sequence: int,
+    inner: "int | None" = None,
+    dtype: str = "float32",
+    dropout: bool = True,
+) -> float:
+    """Return the part of a block's activations that has a number for each two positions: the weights of attention.
+
+    >>> round(attention_share(768, 12, 1024, dtype="float16"), 3)
+    0.702
+    """
+    rest, scores = _block(hidden, heads, sequence, inner, dtype, dropout)
+    return scores / (rest + scores)
+
+
+def _block(
+    hidden: int, heads: int, sequence: int, inner: "int | None", dtype: str, dropout: bool
+) -> "tuple[int, int]":
+    """Return the bytes of a block and one row: what grows with s, and what grows with s²."""
+    h, a, s = whole(hidden, "hidden"), whole(heads, "heads"), whole(sequence, "sequence")
+    if h % a:
+        raise ValueError(f"hidden is {h} for {a} heads: they share it equally. Give a multiple.")
+    f = 4 * h if inner is None else whole(inner, "inner")
+    each = look_up(DTYPES, dtype, "dtype")
+    rest, scores = s * (8 * h + 2 * f) * each, a * s * s * each
+    if dropout:
+        return rest + 2 * s * h, 2 * scores + a * s * s
+    return rest, scores
 
 
 def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":
@@ -148,17 +216,27 @@ def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":
             f"widths {list(widths)}: a layer leads from one width to the next. Give at least two widths."
         )
     for width in widths:
-        _whole(width, "width")
+        whole(width, "width")
     return [(widths[i], widths[i + 1]) for i in range(len(widths) - 1)]
 
 
-def _whole(number: int, name: str) -> int:
+def whole(number: int, name: str) -> int:
+    """Return a count as an int.
+
+    Raises:
+        ValueError: it is not a whole number above 0; `name` says of what.
+    """
     if isinstance(number, (bool, str)) or not 1 <= number < 1e300 or number != int(number):
         raise ValueError(f"{name} is {number!r}: it counts things. Give a whole number above 0.")
     return int(number)
 
 
-def _look_up(table: "dict[str, int]", key: str, what: str) -> int:
+def look_up(table: "dict[str, int]", key: str, what: str) -> int:
+    """Return what a table says of a key.
+
+    Raises:
+        ValueError: it has no such key; `what` says what is looked for.
+    """
     if key not in table:
         raise ValueError(f"unknown {what} {key!r}. Use one of: {', '.join(table)}.")
     return table[key]

@@ -1,4 +1,4 @@
-"""The ledger: which arrays the graph keeps alive, since when, and how many bytes that is.
+"""The ledger: which arrays are kept alive, since when, by which line of the program, and how many bytes that is.
 
 >>> from bytegrad import Tensor, enable_autograd
 >>> enable_autograd(quiet=True)
@@ -7,89 +7,80 @@
 ...     y = (w * w).exp().sum()
 >>> led.current  # w for the product (once, although both operands saved it), the output for exp
 16
+
+What the graph saves is always entered. With owners, one timeline holds parameters, gradients and optimizer state too:
+
+>>> with ledger(w) as led:
+...     before = led.current
+...     (w * w).sum().backward()
+>>> before, led.kept("parameter"), led.kept("gradient")
+(8, 8, 8)
 """
 
-import functools
+import os
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from bytegrad.record import Function, owner, shape_text, watchers
-from bytegrad.tensor import Array, Tensor
+from bytegrad.kernels import Array
+from bytegrad.owners import Paths, data_of, gradient_of, leaves, remembered, saved_by, states
+from bytegrad.record import shape_text
+from bytegrad.rows import KINDS, Moment, Row, aligned, buffer, outermost, write_csv
+from bytegrad.tensor import Tensor
 from bytegrad.timeline import timeline
+from bytegrad.watch import Watcher, observe, user_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: What a kept array is: made along the way, fed in from outside, or a leaf that requires grad (there anyway).
-KINDS: Final = ("activation", "input", "parameter")
+__all__ = ["KINDS", "Ledger", "Moment", "Row", "ledger"]
+
+#: What the rows can be added up by.
+GROUPS = ("op", "module", "line", "kind")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One array that one recorded call keeps.
-
-    Attributes:
-        op: the operation that saved it.
-        shape: its shape.
-        dtype: its dtype.
-        nbytes: the bytes that it takes; those of the whole buffer where it is a view.
-        kind: one of `KINDS`.
-        new: whether no earlier row holds the same buffer; only new rows add to the sum.
-    """
-
-    op: str
-    shape: tuple[int, ...]
-    dtype: str
-    nbytes: int
-    kind: str
-    new: bool
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The state after one save or one release.
-
-    Attributes:
-        op: the operation whose arrays were saved or released.
-        saved: True for a save, False for a release.
-        nbytes: the bytes kept after it.
-        kinds: the same, for each of `KINDS`.
-    """
-
-    op: str
-    saved: bool
-    nbytes: int
-    kinds: dict[str, int]
-
-
-class Ledger:
-    """Every array that graphs recorded under it keep; each buffer counts once, whoever saved it.
+class Ledger(Watcher):
+    """Every array that graphs recorded under it keep, and what its owners hold; each buffer counts once.
 
     Attributes:
         rows: what is kept now, in the order of saving (a list of `Row`).
         current: the bytes kept now.
         peak: the most bytes kept at any moment.
-        timeline: one `Moment` for each save and release.
+        timeline: one `Moment` for each event.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *owners: Any) -> None:
         self.peak = 0
         self.timeline: list[Moment] = []
-        self._held: dict[int, tuple[Any, list[tuple[int, Row]]]] = {}  # by id of the Function
+        self._held: dict[int, tuple[Any, list[tuple[int, Row]]]] = {}  # by id of what keeps them
         self._holders: Counter[int] = Counter()  # by id of the buffer
         self._buffers: dict[int, Row] = {}
         self._bytes: Counter[str] = Counter()
+        self._paths = Paths(owners)
+        self._leaves: dict[int, Any] = {}  # the owners' parameters, weakly, by id
+        for path, leaf in leaves(owners):
+            self._own(leaf, path)
+        for owner in owners:
+            for _, name, array in states(owner):
+                self.state(owner, name, array)
+        # one step, however many they are
+        self.timeline = [replace(last, op="owners", event="start") for last in self.timeline[-1:]]
 
     @property
     def rows(self) -> list[Row]:
         """What is kept now, in the order of saving."""
-        return [row for _, rows in self._held.values() for _, row in rows]
+        seen: set[int] = set()
+        rows = []
+        for _, entries in self._held.values():
+            for key, row in entries:
+                # the row that was new may be gone by now, and the next one counts
+                rows.append(row if row.new is (key not in seen) else replace(row, new=not row.new))
+                seen.add(key)
+        return rows
 
     @property
     def current(self) -> int:
@@ -104,26 +95,70 @@ class Ledger:
         """
         return sum(self._bytes[kind] for kind in _known(kinds))
 
-    def table(self) -> str:
-        """Return the rows as aligned text, and their sum."""
+    def peak_of(self, *kinds: str) -> int:
+        """Return the most bytes kept at any moment in buffers of these kinds.
+
+        Raises:
+            ValueError: a kind that is not in `KINDS`.
+        """
+        chosen = _known(kinds)
+        return max((sum(m.kinds[kind] for kind in chosen) for m in self.timeline), default=0)
+
+    def by(self, what: str) -> list[tuple[str, int]]:
+        """Return the bytes kept now for each op, module, line or kind, largest first; they add up to `current`.
+
+        Args:
+            what: one of `GROUPS`. A buffer belongs to the row that holds it first.
+
+        Raises:
+            ValueError: another word.
+        """
+        if what not in GROUPS:
+            raise ValueError(
+                f"no column is called {what!r}: the bytes of many rows can be added up by {', '.join(GROUPS)}. "
+                "Use one of them."
+            )
+        sums: Counter[str] = Counter()
+        for row in self.rows:
+            sums[getattr(row, what)] += row.nbytes if row.new else 0
+        return sums.most_common()
+
+    def table(self, by: str | None = None) -> str:
+        """Return the rows as aligned text, and their sum; or the sums by op, module, line or kind.
+
+        Raises:
+            ValueError: `by` is not in `GROUPS`.
+        """
+        total = f"{self.current:,}"
+        if by is not None:
+            sums = [(name or f"no {by}", f"{nbytes:,}") for name, nbytes in self.by(by)]
+            return aligned([(by, "bytes"), *sums, ("kept", total)])
         lines = [("op", "shape", "dtype", "kind", "bytes")]
         for row in self.rows:
             nbytes = f"{row.nbytes:,}" if row.new else "counted above"
             lines.append((row.op, shape_text(row.shape), row.dtype, row.kind, nbytes))
-        lines.append(("kept", "", "", "", f"{self.current:,}"))
-        widths = [max(len(line[i]) for line in lines) for i in range(5)]
-        return "\n".join(
-            "  ".join(
-                text.rjust(width) if i == 4 else text.ljust(width)
-                for i, (text, width) in enumerate(zip(line, widths, strict=True))
-            )
-            for line in lines
+        return aligned([*lines, ("kept", "", "", "", total)])
+
+    def export(self) -> list[dict[str, Any]]:
+        """Return the rows as plain dictionaries, one value an attribute of `Row`."""
+        return [asdict(row) for row in self.rows]
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows as a table that spreadsheets and data frames read; shapes are written as 32×512.
+
+        The file appears whole or not at all.
+        """
+        columns = list(Row.__dataclass_fields__)
+        write_csv(
+            path, columns, [{**row, "shape": shape_text(row["shape"])} for row in self.export()]
         )
 
     def plot(
         self, ax: "Axes | None" = None, unit: str = "KiB", kinds: tuple[str, ...] = KINDS
     ) -> "Axes":
         """Draw the timeline, stacked by kind, into a Matplotlib Axes and return it.
+
+        Where nothing was recorded (`no_grad`) and where a checkpoint computed again, the ground is shaded.
 
         Args:
             ax: where to draw; a new figure if left out.
@@ -135,66 +170,136 @@ class Ledger:
         """
         return timeline(self, ax, unit, _known(kinds))
 
-    # What `record` tells its watchers.
+    # What a watcher is told.
 
-    def recorded(self, fn: Function, inputs: tuple[Any, ...]) -> None:
+    def called(self, fn: Any, name: str, inputs: tuple[Any, ...], output: Any) -> None:
         """Enter the arrays that a call saved."""
-        rows = [
-            self._enter(fn.name, kept, _kind(kept, inputs))
-            for kept in fn.saved_tensors
-            if isinstance(kept, np.ndarray)
-        ]
-        if rows:
-            release = functools.partial(self._release, id(fn), fn.name)
-            self._held[id(fn)] = weakref.ref(fn, release), rows
-            self._note(fn.name, saved=True)
+        saved = [] if fn is None else list(saved_by(fn, inputs))
+        if saved:
+            module, line = self._paths.current, user_line()
+            entered = [self._enter(fn.name, x, kind, module, line) for x, kind in saved]
+            self._held[id(fn)] = weakref.ref(fn, partial(self._release, id(fn), fn.name)), entered
+            self._note(fn.name, "save")
 
-    def freed(self, fn: Function) -> None:
+    def freed(self, fn: Any) -> None:
         """Strike out the arrays of a call."""
         self._release(id(fn), fn.name)
 
-    def _enter(self, op: str, array: Array, kind: str) -> tuple[int, Row]:
-        buffer = owner(array)
-        key = id(buffer)
+    def accumulated(self, leaf: Any) -> None:
+        """Enter the gradient of an owner's parameter."""
+        known = self._leaves.get(id(leaf))
+        if known is not None and known[0]() is leaf:
+            for part in (None, "rows", "values"):  # the whole; or, of a sparse one, both
+                look = partial(gradient_of, known[0], part)
+                self._follow("gradient", "Gradient", known[1], look)
+
+    def state(self, optimizer: Any, name: str, array: Array) -> None:
+        """Enter what an optimizer remembers, if the ledger has owners."""
+        if self._leaves:
+            leaf = next((leaf for leaf, _, held in states(optimizer) if held is array), None)
+            _, path = self._leaves.get(id(leaf), (None, ""))
+            look: Any = weakref.ref(array)
+            if leaf is not None:
+                look = partial(remembered, weakref.ref(optimizer), weakref.ref(leaf), name)
+            self._follow("optimizer", name, path, look)
+
+    def recording(self, on: bool) -> None:
+        """Note that the thread stops, or goes on, recording."""
+        self._note("no_grad", "no_grad off" if on else "no_grad on")
+
+    def unfolding(self, fn: Any, active: bool) -> None:
+        """Note that a checkpoint computes its segment again."""
+        self._note(fn.name, "recompute starts" if active else "recompute ends")
+
+    def module(self, module: Any, name: str, entered: bool) -> None:
+        """Keep in mind which module's forward pass is running."""
+        self._paths.move(module, name, entered)
+
+    # How it is written down.
+
+    def _own(self, leaf: Tensor, path: str) -> None:
+        """Follow a parameter and its gradient, without keeping either alive."""
+        alive = weakref.ref(leaf)
+        self._leaves[id(leaf)] = alive, path
+        self._follow("parameter", "Parameter", path, partial(data_of, alive))
+        self.accumulated(leaf)
+
+    def _follow(self, kind: str, op: str, module: str, look: Callable[[], Array | None]) -> None:
+        """Enter the array that `look` finds, until its memory is gone; then what `look` finds in its place."""
+        array = look()
+        anchor = None if array is None else outermost(array)
+        if array is None or anchor is None or id(anchor) in self._held:
+            return
+        key = id(anchor)
+
+        def gone(_: object) -> None:
+            self._follow(kind, op, module, look)  # old and new were there together for a moment
+            self._release(key, op)
+
+        entered = [self._enter(op, array, kind, module)]
+        self._held[key] = weakref.ref(anchor, gone), entered
+        self._note(op, "state" if kind == "optimizer" else kind)
+
+    def _enter(
+        self, op: str, array: Array, kind: str, module: str = "", line: str = ""
+    ) -> tuple[int, Row]:
+        source, nbytes = buffer(array)
+        key = id(source)
         new = key not in self._buffers
-        row = Row(op, array.shape, str(array.dtype), buffer.nbytes, kind, new)
+        if not new:
+            kind, nbytes = self._buffers[key].kind, self._buffers[key].nbytes
+        row = Row(op, array.shape, str(array.dtype), nbytes, kind, new, module, line)
         if new:
             self._buffers[key] = row
-            self._bytes[kind] += buffer.nbytes
+            self._bytes[kind] += nbytes
         self._holders[key] += 1
         return key, row
 
     def _release(self, key: int, op: str, _: object = None) -> None:
-        _, rows = self._held.pop(key, (None, []))
-        for buffer, _ in rows:
-            self._holders[buffer] -= 1
-            if not self._holders[buffer]:
-                del self._holders[buffer]
-                row = self._buffers.pop(buffer)
+        _, entered = self._held.pop(key, (None, []))
+        for buffer_key, _ in entered:
+            self._holders[buffer_key] -= 1
+            if not self._holders[buffer_key]:
+                del self._holders[buffer_key]
+                row = self._buffers.pop(buffer_key)
                 self._bytes[row.kind] -= row.nbytes
-        if rows:
-            self._note(op, saved=False)
+        if entered:
+            self._note(op, "release")
 
-    def _note(self, op: str, saved: bool) -> None:
-        self.timeline.append(
-            Moment(op, saved, self.current, {kind: self._bytes[kind] for kind in KINDS})
-        )
+    def _note(self, op: str, event: str) -> None:
+        kinds = {kind: self._bytes[kind] for kind in KINDS}
+        self.timeline.append(Moment(op, event, self.current, kinds))
         self.peak = max(self.peak, self.current)
 
     def _stop(self) -> None:
         """Stay as it is from now on: forget whose arrays they were."""
-        self._held = {key: (None, rows) for key, (_, rows) in self._held.items()}
+        self._held = {key: (None, entered) for key, (_, entered) in self._held.items()}
+        self._leaves.clear()
 
 
 @contextmanager
-def ledger() -> Iterator[Ledger]:
-    """Keep a `Ledger` of all that is recorded and freed inside; afterwards it stays as it was at the end."""
-    led = Ledger()
-    watchers.append(led)
+def ledger(*owners: Any) -> Iterator[Ledger]:
+    """Keep a `Ledger` of all that this thread records and frees inside; afterwards it stays as it was at the end.
+
+    Without owners it holds what graphs save. With owners, their parameters stand in it from the start, and their
+    gradients and the state of optimizers while they are there: so zeroing a gradient, too, shows as a release.
+
+    A row counts the whole buffer behind an array, once, whoever else looks at it; a view of another library's
+    memory counts that memory. Gradients on their way through a backward pass, and an operation's
+    temporaries, are not entered. The ledger keeps nothing alive.
+
+    Args:
+        owners: modules, optimizers, or Tensors that require grad.
+
+    Raises:
+        TypeError: an owner that has neither parameters nor state.
+    """
+    led = Ledger(*owners)
+    del owners  # this frame would keep them alive
     try:
-        yield led
+        with observe(led):
+            yield led
     finally:
-        watchers.remove(led)
         led._stop()
 
 
@@ -205,26 +310,3 @@ def _known(kinds: tuple[str, ...]) -> tuple[str, ...]:
                 f"no kind is called {kind!r}: the ledger tells apart {', '.join(KINDS)}. Use one of them."
             )
     return kinds
-
-
-def _kind(array: Array, inputs: tuple[Any, ...]) -> str:
-    """Tell what a saved array is, by the input whose memory it is."""
-    buffer = owner(array)
-    for x in inputs:
-        if isinstance(x, np.ndarray) and owner(x) is buffer:
-            return "input"
-        if isinstance(x, Tensor) and owner(x.data) is buffer:
-            leaf = _viewed_leaf(x)
-            if leaf is not None and owner(leaf.data) is buffer:
-                return "parameter" if leaf.requires_grad else "input"
-            return "activation"
-    return "activation"
-
-
-def _viewed_leaf(x: Tensor) -> Tensor | None:
-    """Return the leaf that `x` is, or may be a view of: a view comes of one input and saves nothing."""
-    source: Any = x if x.is_leaf else x.grad_fn
-    while isinstance(source, Function):
-        edges = source.edges or ()
-        source = edges[0] if len(edges) == 1 and not source.saved_tensors else None
-    return source  # type: ignore[no-any-return]
