@@ -1,0 +1,103 @@
+"""Neural networks: modules, layers and attention under one name; and the losses, which are modules, too.
+
+>>> from bytegrad import Tensor, random
+>>> random.manual_seed(0)
+>>> model = Sequential(Linear(2, 8), Tanh(), Linear(8, 1))
+>>> model
+Sequential(): 33 parameters
+  0: Linear(2, 8): weight (2, 8), bias (8,), 24 parameters
+  1: Tanh()
+  2: Linear(8, 1): weight (8, 1), bias (1,), 9 parameters
+>>> model(Tensor([[0.0, 1.0], [1.0, 1.0]])).shape
+(2, 1)
+"""
+
+from typing import Any
+
+from bytegrad import functional
+from bytegrad.layers import (
+    GELU,
+    Dropout,
+    Embedding,
+    LayerNorm,
+    Linear,
+    ReLU,
+    Sequential,
+    Sigmoid,
+    Tanh,
+)
+from bytegrad.module import Loaded, Module, Parameter
+from bytegrad.tensor import Tensor
+from bytegrad.transformer import MultiHeadAttention, TransformerBlock
+
+__all__ = [
+    "GELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "Embedding",
+    "LayerNorm",
+    "Linear",
+    "Loaded",
+    "MSELoss",
+    "Module",
+    "MultiHeadAttention",
+    "Parameter",
+    "ReLU",
+    "Sequential",
+    "Sigmoid",
+    "Tanh",
+    "TransformerBlock",
+]
+
+
+class _Loss(Module):
+    """A loss with its reduction: "mean", "sum" or "none"."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        self.reduction = reduction
+
+
+class MSELoss(_Loss):
+    """(x - target)², see `functional.mse_loss`."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """Return the squared error."""
+        return functional.mse_loss(x, target, self.reduction)
+
+
+class BCELoss(_Loss):
+    """-t log p - (1 - t) log(1 - p), see `functional.binary_cross_entropy`."""
+
+    def forward(self, probability: Any, target: Any) -> Tensor:
+        """Return the cross-entropy of probabilities."""
+        return functional.binary_cross_entropy(probability, target, self.reduction)
+
+
+class BCEWithLogitsLoss(_Loss):
+    """The same of sigmoid(x), see `functional.binary_cross_entropy_with_logits`."""
+
+    def forward(self, x: Any, target: Any) -> Tensor:
+        """Return the cross-entropy of sigmoid(x)."""
+        return functional.binary_cross_entropy_with_logits(x, target, self.reduction)
+
+
+class CrossEntropyLoss(_Loss):
+    """-Σ t log softmax(logits), see `functional.cross_entropy`.
+
+    Args:
+        ignore_index: the class number of samples to leave out.
+        reduction: "mean", "sum" or "none".
+
+    >>> round(CrossEntropyLoss()(Tensor([[0.0, 0.0]]), Tensor(1, dtype="int64").reshape(1)).item(), 4)  # log 2
+    0.6931
+    """
+
+    def __init__(self, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, logits: Any, target: Any) -> Tensor:
+        """Return the cross-entropy of softmax(logits)."""
+        return functional.cross_entropy(logits, target, self.ignore_index, self.reduction)
