@@ -422,3 +422,21 @@ def test_twins_bow_apart_and_many_are_one() -> None:
     assert bg.draw(x + x).svg.count("<path") == 2
     many = Value(5.0, (x,) * 5, "sum", "", (1.0,) * 5)
     assert "5 edges" in texts(bg.draw(many))
+
+
+def test_no_label_lies_on_another_or_is_cut_off() -> None:
+    x = Value(1.0, label="x")
+    slopes = (-1.2345e-10, -2.3456e-10, -3.4567e-10)
+    y = Value(2.0, (x,) * 3, "f", "", slopes) * x
+    svg = read(bg.draw(y))
+    left, _, width, _ = map(float, svg.attrib["viewBox"].split())
+    spans: dict[str, list[tuple[float, float]]] = {}
+    for text in svg.iter(f"{SVG}text"):
+        if "style" in text.attrib:
+            middle, half = float(text.attrib["x"]), 6 * len(str(text.text)) / 2
+            spans.setdefault(text.attrib["y"], []).append((middle - half, middle + half))
+    assert sorted(map(len, spans.values())) == [2, 3]
+    for row in spans.values():
+        assert left <= min(row)[0]
+        assert max(row)[1] <= left + width
+        assert all(low[1] < high[0] for low, high in pairwise(sorted(row)))

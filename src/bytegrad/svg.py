@@ -6,11 +6,11 @@ once more has a dashed line; the text says it as well.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 from itertools import pairwise
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import TypeAlias
 from unicodedata import east_asian_width
@@ -33,7 +33,7 @@ _GROUND = (
 
 # in px
 _LINE, _PADDING, _LETTER, _NARROWEST = 15, 9, 6.7, 60
-_GAP_X, _GAP_Y, _BEND, _STACK = 12, 30, 14, 4
+_GAP_X, _GAP_Y, _ASIDE, _BEND, _STACK = 12, 30, 120, 14, 4
 
 _BOLD = ' font-weight="600"'
 
@@ -142,13 +142,13 @@ def picture(
     nodes = [replace(node, lines=tuple(map(_fit, node.lines))) for node in nodes]
     drawn = _repeated(nodes)
     placement = place([[source for source, _ in node.inputs] for node in drawn])
-    body, width, height = _body(drawn, placement)
+    body, left, width, height = _body(drawn, placement)
     name = escape(_fit(title or "Computation graph", _LONGEST_TITLE))
     told = escape(_description(nodes))
     key = f"bytegrad-{hashlib.sha256((name + told + body).encode()).hexdigest()[:12]}"
     svg = (
         f'<svg id="{key}" xmlns="http://www.w3.org/2000/svg" role="img" aria-labelledby="{key}-title" '
-        f'aria-describedby="{key}-desc" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        f'aria-describedby="{key}-desc" width="{width}" height="{height}" viewBox="{left} 0 {width} {height}" '
         'font-family="system-ui, sans-serif" font-size="12" fill="currentColor">'
         f'<title id="{key}-title">{name}</title><desc id="{key}-desc">{told}</desc>{body}</svg>'
     )
@@ -176,8 +176,8 @@ def _repeated(nodes: list[Node]) -> list[Node]:
     return drawn
 
 
-def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int]:
-    """Return the drawn edges and boxes, and the size of it all."""
+def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int, int]:
+    """Return the drawn edges and boxes, where they begin from the left, and their width and height."""
     widths = [
         max(_NARROWEST, *(_length(line) for line in node.lines)) + 2 * _PADDING for node in nodes
     ]
@@ -185,17 +185,43 @@ def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int]:
         max((_LINE * len(nodes[n].lines) + _PADDING for n in row if n is not None), default=0)
         for row in placement.rows
     ]
-    tops = [1.0 + _STACK]
-    for height in heights:
-        tops.append(tops[-1] + height + _GAP_Y)
     centres = spread(placement, widths, _BEND, _GAP_X)
+    gaps = [float(_GAP_Y)] * len(heights)
+    for (r, c), (
+        _,
+        below,
+    ) in placement.links:  # the farther an edge goes aside, the more room it gets
+        aside = abs(centres[r][c] - centres[r + 1][below])
+        gaps[r] = max(gaps[r], _GAP_Y + min(_GAP_Y, (aside - _ASIDE) / 6))
+    tops = [1.0 + _STACK]
+    for height, gap in zip(heights, gaps, strict=True):
+        tops.append(tops[-1] + height + gap)
 
     def at(slot: Slot) -> _Point:
         r, c = slot
-        return centres[r][c] + 1, tops[r], tops[r] + heights[r]
+        return centres[r][c], tops[r], tops[r] + heights[r]
 
-    parts: list[str] = []
-    labels: dict[int, list[_Label]] = {}
+    lines, labels = _edges(nodes, placement, at)
+    boxes = []
+    reach = [(x - _length(text) / 2, x + _length(text) / 2) for x, _, text in labels]
+    for r, cells in enumerate(placement.rows):
+        for c, n in enumerate(cells):
+            half = (_BEND if n is None else widths[n]) / 2
+            reach.append((centres[r][c] - half, centres[r][c] + half + _STACK))
+            if n is not None:
+                boxes.append(_box(nodes[n], widths[n], at((r, c))))
+    left = floor(min(low for low, _ in reach)) - 1
+    right = ceil(max(high for _, high in reach)) + 1
+    body = "".join([*lines, *map(_label, labels), *boxes])
+    return body, left, right - left, ceil(tops[-1] - _GAP_Y) + 1
+
+
+def _edges(
+    nodes: list[Node], placement: Placement, at: Callable[[Slot], _Point]
+) -> tuple[list[str], list[_Label]]:
+    """Draw all edges; return them, and their labels."""
+    curves: list[str] = []
+    labels: dict[int, list[_Label]] = {}  # by the row below them
     trunks: set[tuple[Slot, Slot]] = set()
     for node, box in enumerate(nodes):
         for source in dict.fromkeys(source for source, _ in box.inputs):
@@ -203,7 +229,7 @@ def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int]:
             for link in pairwise(route[:-1]):
                 if link not in trunks:  # the long edges of one box share their way
                     trunks.add(link)
-                    parts.append(_edge(at(link[0]), at(link[1]), through=True))
+                    curves.append(_edge(at(link[0]), at(link[1]), through=True))
             texts = [text for other, text in box.inputs if other == source]
             if len(texts) > _TWINS:
                 texts = [f"{len(texts)} edges"]
@@ -211,22 +237,18 @@ def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int]:
             start, end = at(route[-2]), at(route[-1])
             for i, text in enumerate(texts):
                 bow = step * (2 * i - len(texts) + 1)
-                parts.append(_edge(start, end, bow))
+                curves.append(_edge(start, end, bow))
                 if text:
                     x, y = (start[0] + end[0]) / 2 + 0.75 * bow, (start[2] + end[1]) / 2
                     labels.setdefault(route[-1][0], []).append((x, y, text))
-    for row in labels.values():
-        parts += _labels(row)
-    for r, cells in enumerate(placement.rows):
-        for c, n in enumerate(cells):
-            if n is not None:
-                parts.append(_box(nodes[n], widths[n], at((r, c))))
-    right = max(
-        x + (_BEND if n is None else widths[n]) / 2
-        for row, places in zip(placement.rows, centres, strict=True)
-        for n, x in zip(row, places, strict=True)
-    )
-    return "".join(parts), ceil(right) + 2 + _STACK, ceil(tops[-1] - _GAP_Y) + 1
+    return curves, [label for row in labels.values() for label in _side_by_side(row)]
+
+
+def _side_by_side(labels: list[_Label]) -> list[_Label]:
+    """Leave the labels between two rows on their edges, or as near to them as no two overlap."""
+    labels = sorted(labels)
+    places = apart([(x, 1.0) for x, _, _ in labels], [_length(text) for _, _, text in labels], 2)
+    return [(x, y, text) for x, (_, y, text) in zip(places, labels, strict=True)]
 
 
 def _edge(start: _Point, end: _Point, bow: float = 0, through: bool = False) -> str:
@@ -242,15 +264,12 @@ def _edge(start: _Point, end: _Point, bow: float = 0, through: bool = False) -> 
     return f'<path d="{path}" fill="none" stroke="currentColor" stroke-opacity=".5" stroke-width="1.5"/>'
 
 
-def _labels(labels: list[_Label]) -> list[str]:
-    """Write the labels between two rows on their edges, or as near to them as no two overlap."""
-    labels = sorted(labels)
-    places = apart([(x, 1.0) for x, _, _ in labels], [_length(text) for _, _, text in labels], 2)
-    return [
+def _label(label: _Label) -> str:
+    x, y, text = label
+    return (
         f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" font-size="11" style="{_HALO}">'
         f"{escape(text)}</text>"
-        for x, (_, y, text) in zip(places, labels, strict=True)
-    ]
+    )
 
 
 def _box(node: Node, width: float, point: _Point) -> str:
