@@ -232,8 +232,10 @@ class Residual(nn.Module):
 
     def __init__(self, width: int) -> None:
         self.linear = nn.Linear(width, width)
+        self.calls = 0
 
     def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
         return x + self.linear(x).relu()
 
 
@@ -266,6 +268,7 @@ def test_checkpoints_around_every_k_of_96_layers(every: int) -> None:
     layers = [Residual(width) for _ in range(96)]
     plans = planner.checkpoint_frontier(96, layer=2 * nbytes, boundary=nbytes, shared=True)
     assert peak_of_a_step(layers, some(batch, width), every) == plans[every]["peak"]
+    assert sum(layer.calls for layer in layers) == 96 + plans[every]["recomputed"]
 
 
 def test_checkpoints_around_transformer_blocks() -> None:
@@ -285,6 +288,8 @@ def test_where_the_last_stretch_is_kept_as_it_is() -> None:
         bg.checkpoint_sequential(layers, 6, x).sum().backward()
     peak = planner.checkpoint_peak(24, 4, layer=2 * x.nbytes, boundary=x.nbytes, shared=True)
     assert led.peak_of("activation", "input") == peak
+    calls = sum(layer.calls for layer in layers)
+    assert planner.recomputation(share=(calls - 24) / 24)["of the step"] == 20 / 24 / 3
 
 
 def test_a_data_parallel_worker() -> None:

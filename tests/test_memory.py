@@ -70,6 +70,25 @@ def test_formula_ledger_and_allocator_agree(widths: list[int]) -> None:
     assert allocated == pytest.approx(kept, rel=0.01)
 
 
+def test_ledger_and_allocator_agree_on_a_whole_step() -> None:
+    """Parameters, gradients and optimizer state within 1 %, and the peak no lower than what the ledger says."""
+    x = bg.randn(256, 512)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        model = nn.Sequential(*(nn.Linear(512, 512) for _ in range(4)))
+        optimizer = optim.Adam(model.parameters())
+        with memory.ledger(model, optimizer) as led:
+            model(x).sum().backward()
+            optimizer.step()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before == pytest.approx(led.current, rel=0.01)
+    assert led.current == 4 * 4 * 4 * (512 * 512 + 512)
+    assert peak - before >= led.peak - x.nbytes
+
+
 def test_a_linear_layer_keeps_its_input_and_not_its_output() -> None:
     x = bg.randn(32, 512)
     w, b = bg.randn(512, 768, requires_grad=True), bg.zeros(768, requires_grad=True)
@@ -189,7 +208,7 @@ def test_the_plot_marks_the_peak() -> None:
     ax = led.plot(unit="KiB", kinds=("input", "activation"))
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["input", "activation"]
     highest = max(m.kinds["input"] + m.kinds["activation"] for m in led.timeline)
-    assert ax.texts[0].get_text() == f"peak {highest / 1024:,.0f} KiB"
+    assert ax.texts[0].get_text() == f"peak {highest / 1024:.3g} KiB"
 
 
 def test_bytes_by_op_module_line_and_kind_add_up() -> None:
@@ -509,6 +528,8 @@ def test_bytes_by_module() -> None:
         optimizer = optim.Adam(model.parameters())
         optimizer.step()
     assert dict(led.by("module")) == {"first.0": 4 * 40 * 4, "second.0": 4 * 36 * 4}
+    with memory.ledger(optimizer, model) as led:  # whichever comes first
+        assert dict(led.by("module")) == {"first.0": 4 * 40 * 4, "second.0": 4 * 36 * 4}
 
 
 def test_a_module_keeps_the_path_at_which_it_was_met_first() -> None:

@@ -219,6 +219,8 @@ class Ledger(Watcher):
 
     def _own(self, leaf: Tensor, path: str) -> None:
         """Follow a parameter and its gradient, without keeping either alive."""
+        if id(leaf) in self._leaves:
+            return
         alive = weakref.ref(leaf)
         self._leaves[id(leaf)] = alive, path
         self._follow("parameter", "Parameter", path, partial(data_of, alive))

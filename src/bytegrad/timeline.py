@@ -1,7 +1,7 @@
 """The ledger's timeline as a picture: what was kept after each event."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from bytegrad.budget import in_unit
 
@@ -52,12 +52,14 @@ def timeline(led: "Ledger", ax: "Axes | None", unit: str, kinds: tuple[str, ...]
     if any(before):
         peak = max(before)
         first, last = before.index(peak), len(before) - before[::-1].index(peak)
+        number = f"{peak:,.0f}" if peak >= 100 or peak == int(peak) else f"{peak:.3g}"
+        middle = (first + last) / 2
         ax.annotate(
-            f"peak {peak:,.0f} {unit}",
-            ((first + last) / 2, peak),
+            f"peak {number} {unit}",
+            (middle, peak),
             xytext=(0, 4),
             textcoords="offset points",
-            ha="center",
+            ha=_side(middle, len(moments)),
         )
         if found or bands > 3:  # there is no corner left for it
             ax.legend(
@@ -115,6 +117,11 @@ def _shade(ax: "Axes", found: list[tuple[str, int, int]]) -> None:
     for i, (words, start, end) in enumerate(runs):
         if not many or words not in [other for other, _, _ in runs[:i]]:
             middle = (start + end) / 2 + 1
-            side = "left" if middle < right / 8 else "right" if middle > right * 7 / 8 else "center"
+            side = _side(middle, right)
             x = {"left": start + 1.0, "center": middle, "right": end + 1.0}[side]
             ax.text(x, 0.98, words, transform=ax.get_xaxis_transform(), ha=side, va="top", zorder=3)
+
+
+def _side(x: float, right: float) -> Literal["left", "center", "right"]:
+    """Return the side at which words stand at `x`, so that they stay inside."""
+    return "left" if x < right / 8 else "right" if x > right * 7 / 8 else "center"
