@@ -309,12 +309,14 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded() -> None:
     state["extra"] = np.zeros(1)
     state["blocks.0.weight"] = state["blocks.0.weight"] + 1
     del state["scale"], state["heads.b.0"]
-    wrong = "wrong: blocks.0.bias has (4,) float64, not (3,) float32; heads.a.bias has (1,) complex128, not (1,) float32"
+    bias = "blocks.0.bias has (4,) float64, not (3,) float32"
+    wrong = f"wrong: {bias}; heads.a.bias has (1,) complex128, not (1,) float32"
     rule = (
         "each parameter takes the array of its own name and shape, and nothing was loaded. "
         "Build the module as it was when it was saved, or pass strict=False to load what has the same names."
     )
-    message = f"state for Net does not fit (missing: scale, heads.b.0. unexpected: extra. {wrong}): {rule}"
+    seen = f"missing: scale, heads.b.0. unexpected: extra. {wrong}"
+    message = f"state for Net does not fit ({seen}): {rule}"
     with pytest.raises(ValueError, match=exactly(message)):
         net.load_state_dict(state)
     message = f"state for Net does not fit ({wrong}): {rule}"
@@ -327,8 +329,9 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded() -> None:
 def test_a_wrong_shape_alone_gets_no_advice_about_names() -> None:
     net = nn.Linear(1, 1, bias=False)
     message = (
-        "state for Linear does not fit (wrong: weight has (1,) float64, not (1, 1) float32): each parameter takes the "
-        "array of its own name and shape, and nothing was loaded. Build the module as it was when it was saved."
+        "state for Linear does not fit (wrong: weight has (1,) float64, not (1, 1) float32): "
+        "each parameter takes the array of its own name and shape, and nothing was loaded. "
+        "Build the module as it was when it was saved."
     )
     with pytest.raises(ValueError, match=exactly(message)):
         net.load_state_dict({"weight": np.zeros(1)})
