@@ -1,4 +1,4 @@
-"""Every operation: its value, its gradient, its dtype, its errors."""
+"""Every operation: its value, its gradient, its second derivative, its dtype, its errors."""
 
 from typing import Any
 
@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 import bytegrad as bg
 from bytegrad import Tensor
-from tests.cases import ELEMENTWISE, SHAPED, Case
+from tests.cases import CASES, ELEMENTWISE, Case
+
+EXACT = {"rtol": 1e-6, "atol": 1e-6}
 
 
 def leaf(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.0) -> Tensor:
@@ -18,28 +20,130 @@ def leaf(shape: tuple[int, ...], seed: int, low: float = -2.0, high: float = 2.0
     return Tensor(np.random.default_rng(seed).uniform(low, high, shape), requires_grad=True)
 
 
+def leaves_of(arrays: list[np.ndarray]) -> list[Tensor]:
+    return [Tensor(x, requires_grad=True) for x in arrays]
+
+
 def test_every_rule_has_a_case() -> None:
     """An operation without a case cannot land."""
-    assert {case.method for case in ELEMENTWISE} | {row[0] for row in SHAPED} == set(bg.RULES)
+    assert {case.method for case in CASES} == set(bg.RULES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_value_and_gradients(case: Case) -> None:
+    """The value is NumPy's, the first and second derivative those of finite differences."""
+    arrays = case.arrays()
+    leaves = leaves_of(arrays)
+    np.testing.assert_allclose(case.call(*leaves).data, case.numpy(*arrays), rtol=1e-11, atol=1e-14)
+    assert bg.gradcheck(case.call, *leaves, **EXACT)
+    assert bg.gradgradcheck(case.call, *leaves, **EXACT)
+    for i in range(len(arrays)):  # and with one input at a time
+        some = [Tensor(x, requires_grad=j == i) for j, x in enumerate(arrays)]
+        assert bg.gradcheck(case.call, *some, **EXACT)
 
 
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(data=st.data())
-def test_elementwise(case: Case, data: st.DataObject) -> None:
-    """Value, gradient and gradient's shape and dtype, over shapes that broadcast."""
+def test_elementwise_shapes(case: Case, data: st.DataObject) -> None:
+    """Shapes that broadcast, 0-d and empty ones among them."""
     shapes = data.draw(
         hnp.mutually_broadcastable_shapes(num_shapes=case.arity, max_dims=3, min_side=0, max_side=3)
     ).input_shapes
-    leaves = [leaf(shape, i, case.low, case.high) for i, shape in enumerate(shapes)]
-    expected = case.numpy(*(x.data for x in leaves))
-    np.testing.assert_allclose(case.call(*leaves).data, expected, rtol=1e-12)
-    assert bg.gradcheck(case.call, *leaves, rtol=1e-6, atol=1e-6)
+    arrays = case.arrays(shapes)
+    leaves = leaves_of(arrays)
+    np.testing.assert_allclose(case.call(*leaves).data, case.numpy(*arrays), rtol=1e-11, atol=1e-14)
+    assert bg.gradcheck(case.call, *leaves, **EXACT)
     case.call(*leaves).sum().backward()
     for x in leaves:
         assert x.grad is not None
         assert x.grad.shape == x.shape
         assert x.grad.dtype == x.dtype
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_both_ways_give_the_same_bits(case: Case, dtype: str) -> None:
+    """A gradient on arrays equals the one on Tensors, bit for bit."""
+    fast, slow = leaves_of(case.arrays(dtype=dtype)), leaves_of(case.arrays(dtype=dtype))
+    y, z = case.call(*fast), case.call(*slow)
+    g = np.random.default_rng(9).uniform(0.5, 1.5, y.shape).astype(y.dtype)
+    y.backward(g)
+    recorded = bg.grad(z, slow, g, create_graph=True, allow_unused=True)
+    for x, other in zip(fast, recorded, strict=True):
+        assert other is not None
+        assert x.grad.dtype == other.dtype == x.dtype
+        np.testing.assert_array_equal(x.grad, other.data)
+        assert x.grad.tobytes() == other.data.tobytes()
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_memory_order_does_not_matter(case: Case) -> None:
+    """Inputs that are views, reversed or in Fortran's order, give the same value and gradients."""
+    arrays = case.arrays()
+    plain = leaves_of(arrays)
+    odd = []
+    for x in arrays:
+        wide = np.zeros((*x.shape, 2))[..., 0].T.copy(order="F").T if x.ndim else np.zeros(())
+        wide[...] = x
+        tensor = Tensor(0.0, dtype="float64", requires_grad=True)
+        tensor.data = wide[::-1][::-1] if x.ndim else wide
+        odd.append(tensor)
+    y, z = case.call(*plain), case.call(*odd)
+    np.testing.assert_allclose(z.data, y.data, rtol=1e-12)
+    g = np.random.default_rng(9).uniform(0.5, 1.5, (*y.shape, 2))[..., 0]
+    y.backward(g)
+    z.backward(g)
+    for x, other in zip(plain, odd, strict=True):
+        np.testing.assert_allclose(other.grad, x.grad, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_equal_to_pytorch(case: Case, dtype: str) -> None:
+    """Values and gradients are PyTorch's."""
+    torch = pytest.importorskip("torch")
+    arrays = case.arrays(dtype=dtype)
+    mine = leaves_of(arrays)
+    theirs = [torch.tensor(x, requires_grad=True) for x in arrays]
+    y = case.call(*mine)
+    z = case.call(*theirs) if case.torch is None else case.torch(torch, *theirs)
+    close = {"rtol": 1e-5, "atol": 1e-5} if dtype == "float32" else {"rtol": 1e-11, "atol": 1e-13}
+    assert y.shape == tuple(z.shape)
+    assert str(y.dtype) == str(z.dtype).removeprefix("torch.")
+    np.testing.assert_allclose(y.data, z.detach().numpy(), **close)
+    g = np.random.default_rng(9).uniform(0.5, 1.5, y.shape).astype(y.dtype)
+    y.backward(g)
+    z.backward(torch.tensor(g))
+    for x, other in zip(mine, theirs, strict=True):
+        np.testing.assert_allclose(x.grad, other.grad.numpy(), **close)
+
+
+@pytest.mark.parametrize("method", sorted(bg.RULES))
+def test_a_rule_wrong_by_a_thousandth_is_caught(method: str) -> None:
+    """The gradient check itself is tested: each rule, made wrong by 0.1 %, must fail it."""
+    right = bg.RULES[method]
+
+    class Wrong(right):  # type: ignore[valid-type, misc]
+        def apply(self, g: Any) -> tuple[Any, ...]:
+            return tuple(None if grad is None else grad * 1.001 for grad in super().apply(g))
+
+    case = next(case for case in CASES if case.method == method)
+    bg.disable_autograd()
+    checked = bg.tracked(getattr(Tensor, method), Wrong)
+    bg.enable_autograd(quiet=True)
+    recording = getattr(Tensor, method)
+
+    def with_wrong_rule(*inputs: Tensor) -> Any:
+        # the check's own product and sum must stay right
+        setattr(Tensor, method, checked)
+        try:
+            return case.call(*inputs)
+        finally:
+            setattr(Tensor, method, recording)
+
+    with pytest.raises(bg.GradcheckError, match="finite differences"):
+        bg.gradcheck(with_wrong_rule, *leaves_of(case.arrays()))
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
@@ -80,65 +184,17 @@ def test_whole_powers_of_negative_numbers(n: int) -> None:
     assert bg.gradcheck(lambda x: x**n, x, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize(("method", "call", "numpy", "shapes"), SHAPED)
-def test_shaped(method: str, call: Any, numpy: Any, shapes: tuple[tuple[int, ...], ...]) -> None:
-    """The same for operations that choose their own shapes."""
-    leaves = [leaf(shape, i) for i, shape in enumerate(shapes)]
-    np.testing.assert_allclose(call(*leaves).data, numpy(*(x.data for x in leaves)), rtol=1e-12)
-    assert bg.gradcheck(call, *leaves, rtol=1e-6, atol=1e-6)
-    for i in range(len(leaves)):  # and with one input at a time
-        some = [Tensor(x, requires_grad=j == i) for j, x in enumerate(leaves)]
-        assert bg.gradcheck(call, *some, rtol=1e-6, atol=1e-6)
-
-
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=str)
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_dtype_is_kept(case: Case, dtype: str) -> None:
     """Forward and backward stay in the inputs' dtype, with Python numbers beside them too."""
-    leaves = [Tensor(np.ones(3), dtype=dtype, requires_grad=True) for _ in range(case.arity)]
+    leaves = [
+        Tensor(np.full(3, case.high), dtype=dtype, requires_grad=True) for _ in range(case.arity)
+    ]
     y = case.call(*leaves)
     assert y.dtype == dtype
     (y * 2.5 + np.float64(1)).sum().backward()
     assert {x.grad.dtype for x in leaves if x.grad is not None} == {np.dtype(dtype)}
-
-
-@pytest.mark.parametrize("name", sorted(bg.RULES))
-def test_a_rule_wrong_by_a_thousandth_is_caught(name: str) -> None:
-    """The gradient check itself is tested: each rule, made wrong by 0.1 %, must fail it."""
-    right = bg.RULES[name]
-
-    class Wrong(right):  # type: ignore[valid-type, misc]
-        def apply(self, g: Any) -> tuple[Any, ...]:
-            return tuple(None if grad is None else grad * 1.001 for grad in super().apply(g))
-
-    if name in {case.method for case in ELEMENTWISE}:
-        case = next(case for case in ELEMENTWISE if case.method == name)
-        call, leaves = (
-            case.call,
-            [leaf((2, 3), i, case.low, case.high) for i in range(case.arity)],
-        )
-    else:
-        _, call, _, shapes = next(row for row in SHAPED if row[0] == name)
-        leaves = [leaf(shape, i) for i, shape in enumerate(shapes)]
-    # the check's own product and sum must stay right
-    checked = bg.tracked(_plain(name), Wrong)
-    bg.enable_autograd(quiet=True)
-    recording = getattr(Tensor, name)
-
-    def with_wrong_rule(*inputs: Tensor) -> Any:
-        setattr(Tensor, name, checked)
-        try:
-            return call(*inputs)
-        finally:
-            setattr(Tensor, name, recording)
-
-    with pytest.raises(bg.GradcheckError, match="finite differences"):
-        bg.gradcheck(with_wrong_rule, *leaves)
-
-
-def _plain(name: str) -> Any:
-    bg.disable_autograd()
-    return getattr(Tensor, name)
 
 
 @pytest.mark.parametrize(

@@ -59,8 +59,8 @@ class _Detector(Watcher):
             bad = None if grad is None else _bad(_array(grad))
             if bad is not None:
                 raise AnomalyError(
-                    f"{fn!r} made {bad} in the gradient of its input {i}; the call was made at {line}. What came in was "
-                    f"finite ({_ranges((grad_output, *fn.saved_tensors))}), so its slope is not. "
+                    f"{fn!r} made {bad} in the gradient of its input {i}; the call was made at {line}. What came in "
+                    f"was finite ({_ranges((grad_output, *fn.saved_tensors))}), so its slope is not. "
                     "Keep its inputs away from where that is so."
                 )
 
@@ -116,10 +116,7 @@ def _ranges(values: tuple[Any, ...]) -> str:
     texts = []
     for value in values:
         array = value._data if isinstance(value, Tensor) else value
-        if isinstance(array, (int, float, np.generic)) or (
-            isinstance(array, np.ndarray) and array.size == 1
-        ):
-            texts.append(f"{float(array):g}")
-        elif isinstance(array, np.ndarray) and array.size:
-            texts.append(f"{float(array.min()):g} to {float(array.max()):g}")
+        if isinstance(array, (int, float, np.generic, np.ndarray)) and np.size(array):
+            low, high = float(np.min(array)), float(np.max(array))
+            texts.append(f"{low:g}" if low == high else f"{low:g} to {high:g}")
     return ", ".join(texts) or "nothing"

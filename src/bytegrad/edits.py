@@ -132,7 +132,7 @@ class Editable:
             self._data[_plain_key(key)] = _plain(value)
         except (ValueError, IndexError) as error:
             raise ShapeError(
-                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {error}. "
+                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {str(error).rstrip('.')}. "
                 "Make y fit what the key selects."
             ) from None
         edited(self._data)

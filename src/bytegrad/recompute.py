@@ -77,10 +77,10 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     >>> from bytegrad import enable_autograd
     >>> enable_autograd(quiet=True)
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
-    >>> y = checkpoint(lambda x: (x * x).exp(), x)
+    >>> y = checkpoint(lambda x: x * x * x, x)
     >>> y.sum().backward()
     >>> x.grad
-    array([  5.4365635, 218.39261  ], dtype=float32)
+    array([ 3., 12.], dtype=float32)
     """
     if not state.recording or state.probe is not None:
         return _one_tensor(function(*inputs))
