@@ -92,11 +92,12 @@ def _kind(array: Array, candidates: tuple[Any, ...]) -> str:
 
 
 def _viewed_leaf(x: Any) -> Tensor | None:
-    """Return the leaf that `x` is, or may be a view of: a view comes of one input and saves nothing."""
+    """Return the leaf that `x` is, or may be a view of: a view comes of one input and saves no array."""
     source = x.grad_fn if isinstance(x, Tensor) and not x.is_leaf else x
     while isinstance(source, Function):
         edges = source.edges or ()
-        source = edges[0] if len(edges) == 1 and not source.saved_tensors else None
+        views = len(edges) == 1 and not any(isinstance(x, np.ndarray) for x in source.saved_tensors)
+        source = edges[0] if views else None
     return source if isinstance(source, Tensor) else None
 
 
