@@ -147,6 +147,12 @@ ELEMENTWISE = [
         tag="tanh",
     ),
     Case(
+        "softplus",
+        lambda a: a.softplus(),
+        lambda x: np.log1p(np.exp(x)),
+        torch=lambda t, a: t.nn.functional.softplus(a, threshold=100),
+    ),
+    Case(
         "maximum",
         lambda a, b: a.maximum(b),
         np.maximum,

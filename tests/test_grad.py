@@ -136,16 +136,16 @@ def test_backward_can_start_at_a_leaf() -> None:
             lambda x, y: bg.grad(x * 2, Tensor(1.0)),
             bg.GraphError,
             (
-                "grad(): input 0 requires no gradient: no graph leads through it. Set requires_grad=True on a leaf, and "
-                "compute the outputs from it again."
+                "grad(): input 0 requires no gradient: no graph leads through it. Set requires_grad=True on a leaf, "
+                "and compute the outputs from it again."
             ),
         ),
         (
             lambda x, y: bg.grad(Tensor(1.0), x),
             bg.GraphError,
             (
-                "grad(): output 0 requires no gradient: no graph leads through it. Set requires_grad=True on a leaf, and "
-                "compute the outputs from it again."
+                "grad(): output 0 requires no gradient: no graph leads through it. Set requires_grad=True on a leaf, "
+                "and compute the outputs from it again."
             ),
         ),
         (

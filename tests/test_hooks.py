@@ -157,16 +157,16 @@ def test_grad_runs_hooks_but_leaves_no_grad_behind() -> None:
             lambda x: Tensor(1.0).retain_grad(),
             bg.GraphError,
             (
-                "retain_grad() on a Tensor that requires no gradient: none will come. Set requires_grad=True on a leaf, "
-                "and compute again."
+                "retain_grad() on a Tensor that requires no gradient: none will come. Set requires_grad=True on a "
+                "leaf, and compute again."
             ),
         ),
         (
             lambda x: (x * 2).register_post_accumulate_grad_hook(print),
             bg.GraphError,
             (
-                "register_post_accumulate_grad_hook() on a result of <MulBackward>: gradients accumulate on leaves only. "
-                "Use register_hook()."
+                "register_post_accumulate_grad_hook() on a result of <MulBackward>: gradients accumulate on leaves "
+                "only. Use register_hook()."
             ),
         ),
         (

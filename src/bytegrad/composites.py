@@ -78,8 +78,8 @@ class Composites:
             ShapeError: there are not more than `correction` elements.
         """
         variance = self.var(axis, correction, keepdims)
-        flat = variance == 0
-        return variance.masked_fill(flat, 1).sqrt().masked_fill(flat, 0)
+        spread = variance != 0  # elsewhere the root's slope is infinite
+        return variance.where(spread, 1).sqrt().where(spread, 0)
 
     def logsumexp(self: "Tensor", axis: Axis = -1, keepdims: bool = False) -> "Tensor":
         """Return log Σ exp(x) along an axis, without overflow: the maximum is taken out first."""
@@ -87,10 +87,6 @@ class Composites:
         top = top.masked_fill(top == -float("inf"), 0)
         total: Tensor = (self - top).exp().sum(axis, keepdims)
         return total.log() + top.reshape(total.shape)  # type: ignore[no-any-return]
-
-    def softplus(self: "Tensor") -> "Tensor":
-        """Return log(1 + exp(x)), as max(x, 0) + log(1 + exp(-|x|)), which cannot overflow."""
-        return self.maximum(0) + (1 + (-self.abs()).exp()).log()  # type: ignore[no-any-return]
 
     def squeeze(self: "Tensor", axis: int | None = None) -> "Tensor":
         """Return x without its axes of length 1, or without this one.

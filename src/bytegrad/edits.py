@@ -131,8 +131,9 @@ class Editable:
         try:
             self._data[_plain_key(key)] = _plain(value)
         except (ValueError, IndexError) as error:
+            why = str(error).rstrip(".")
             raise ShapeError(
-                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {str(error).rstrip('.')}. "
+                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {why}. "
                 "Make y fit what the key selects."
             ) from None
         edited(self._data)

@@ -214,21 +214,23 @@ class _Pass:
         handed_on = _checked(fn, grads)
         if watchers:
             tell("applied", fn, g, handed_on)
-        for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=True)):
+        for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=False)):
             if edge is not None and grad is not None:
-                self._hand(edge, grad, _is_fresh(grad, g, fn, handed_on[:i]))
+                fresh = isinstance(edge, Tensor) and _is_fresh(grad, g, fn, handed_on[:i])
+                self._hand(edge, grad, fresh)
         return None
 
     def _hand(self, edge: Function | Tensor, grad: Any, fresh: bool) -> None:
         """Add a gradient to what has arrived at a call or a leaf."""
-        if isinstance(edge, Function):
-            before = self._arriving.get(edge)
-            self._arriving[edge] = grad if before is None else before + grad
-        elif edge._hooks is None:
-            self._deliver(edge, grad, fresh)
+        if isinstance(edge, Tensor):
+            if edge._hooks is None:
+                self._deliver(edge, grad, fresh)
+                return
+            place: dict[Any, Any] = self._waiting
         else:
-            before = self._waiting.get(edge)
-            self._waiting[edge] = grad if before is None else before + grad
+            place = self._arriving
+        before = place.get(edge)
+        place[edge] = grad if before is None else before + grad
 
     def _settle(self, fn: Function, order: list[Function]) -> None:
         """Finish each hooked leaf whose last use this was, as far as the calls still to come are known."""
@@ -290,6 +292,8 @@ def _checked(fn: Function, grads: Any) -> list[Any]:
 def _fit(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
     """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
     shape, dtype = edge.shape, edge.dtype
+    if type(grad) is np.ndarray and grad.shape == shape and grad.dtype is dtype:
+        return grad  # as nearly always
     if not isinstance(grad, (np.ndarray, Tensor)):
         grad = _as_gradient(grad, edge, fn)
     if grad.dtype.kind != "f":

@@ -133,8 +133,7 @@ class Fused:
             ValueError: another reduction than "mean", "sum", "none".
         """
         x, t = floating(self._data), same_shape(self, target, "bce_with_logits")
-        each = np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))
-        return _loss(self, each, reduction, self.size)
+        return _loss(self, kernels.softplus(x) - x * t, reduction, self.size)
 
     def cross_entropy(
         self: "Tensor", target: Any, ignore_index: int = -100, reduction: str = "mean"

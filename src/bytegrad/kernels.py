@@ -58,6 +58,11 @@ def gelu_inner(x: Any) -> Any:
     return (x + 0.044715 * (x * x * x)) * math.sqrt(2 / math.pi)
 
 
+def softplus(x: Array) -> Array:
+    """Return log(1 + exp(x)), as max(x, 0) + log(1 + exp(-|x|)), which cannot overflow."""
+    return np.asarray(np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))))
+
+
 def softmax(x: Array, axis: int = -1) -> Array:
     """Return exp(x) / Σ exp(x) along an axis; zeros where all of a row is -inf."""
     weights = np.exp(_below_maximum(floating(x), axis))

@@ -189,7 +189,11 @@ class Dropout(Module):
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> ReLU()(Tensor([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+    """
 
     def forward(self, x: Any) -> Tensor:
         """Return max(x, 0)."""
@@ -201,6 +205,12 @@ class GELU(Module):
 
     Args:
         approximate: "none" or "tanh".
+
+    Raises:
+        ValueError: in `forward`, where another form is asked for.
+
+    >>> GELU()(Tensor([0.0, 9.0])).tolist()
+    [0.0, 9.0]
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -212,7 +222,11 @@ class GELU(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> Tanh()(Tensor(0.0)).item()
+    0.0
+    """
 
     def forward(self, x: Any) -> Tensor:
         """Return tanh x."""
@@ -220,7 +234,11 @@ class Tanh(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> Sigmoid()(Tensor(0.0)).item()
+    0.5
+    """
 
     def forward(self, x: Any) -> Tensor:
         """Return 1 / (1 + exp(-x))."""

@@ -276,7 +276,6 @@ class Ledger(Watcher):
     def _stop(self) -> None:
         """Stay as it is from now on: forget whose arrays they were."""
         self._held = {key: (None, entered) for key, (_, entered) in self._held.items()}
-        self._leaves.clear()
 
 
 @contextmanager

@@ -48,6 +48,10 @@ class Loaded(NamedTuple):
     Attributes:
         missing: parameters that the state has no array for; they stay as they were.
         unexpected: arrays that the module has no parameter for.
+
+    >>> from bytegrad.nn import Linear
+    >>> Linear(1, 1).load_state_dict({"weight": [[1.0]]}, strict=False)
+    Loaded(missing=['bias'], unexpected=[])
     """
 
     missing: list[str]

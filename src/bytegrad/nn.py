@@ -60,7 +60,11 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """(x - target)², see `functional.mse_loss`."""
+    """(x - target)², see `functional.mse_loss`.
+
+    >>> MSELoss()(Tensor([1.0, 3.0]), Tensor([1.0, 1.0])).item()
+    2.0
+    """
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """Return the squared error."""
@@ -68,7 +72,11 @@ class MSELoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """-t log p - (1 - t) log(1 - p), see `functional.binary_cross_entropy`."""
+    """-t log p - (1 - t) log(1 - p), see `functional.binary_cross_entropy`.
+
+    >>> round(BCELoss()(Tensor([0.5]), Tensor([1.0])).item(), 4)  # log 2
+    0.6931
+    """
 
     def forward(self, probability: Any, target: Any) -> Tensor:
         """Return the cross-entropy of probabilities."""
@@ -76,7 +84,11 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """The same of sigmoid(x), see `functional.binary_cross_entropy_with_logits`."""
+    """The same of sigmoid(x), see `functional.binary_cross_entropy_with_logits`.
+
+    >>> BCEWithLogitsLoss()(Tensor([-1000.0]), Tensor([1.0])).item()
+    1000.0
+    """
 
     def forward(self, x: Any, target: Any) -> Tensor:
         """Return the cross-entropy of sigmoid(x)."""

@@ -40,7 +40,17 @@ class Optimizer:
 
     Raises:
         ValueError: no parameters, the same one twice, or a hyperparameter out of range or of an unknown name.
-        TypeError: something that is no leaf Tensor of floats.
+        TypeError: something that is no Tensor of floats.
+        GraphError: a Tensor that is no leaf.
+
+    >>> class SignDescent(Optimizer):
+    ...     def update(self, x, g, state, group, step):
+    ...         x -= group["lr"] * np.sign(g)
+    >>> x = Tensor([1.0, 1.0], requires_grad=True)
+    >>> x.grad = np.array([0.001, -1000.0], dtype=np.float32)
+    >>> SignDescent([x], lr=0.5).step()
+    >>> x.tolist()
+    [0.5, 1.5]
     """
 
     names: ClassVar[tuple[str, ...]] = ()

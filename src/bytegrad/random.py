@@ -126,6 +126,15 @@ def replaying(states: States) -> Iterator[None]:
     Args:
         states: what `witness` gave. Where another thread's own generator is among them, this thread's takes its
             place inside, so that a backward pass may run in a thread of its own while the other one goes on.
+
+    >>> with witness() as states:
+    ...     first = witnessed().random()
+    >>> later = default_generator().bit_generator.state
+    >>> with replaying(states):
+    ...     witnessed().random() == first
+    True
+    >>> default_generator().bit_generator.state == later
+    True
     """
     before = _state.generator, {g: g.bit_generator.state for g in states}
     foreign = next((g for g in states if isinstance(g, _Own) and g is not before[0]), None)

@@ -74,8 +74,18 @@ class Function:
 
     def save(self, *kept: Any, output: Any = _ABSENT) -> None:
         """Keep these until the backward pass: inputs, arrays, numbers or None; and last the output, if it is given."""
-        arrays = [x._data if isinstance(x, Tensor) else x for x in kept]
-        sources = [edge(x) for x in kept]
+        arrays: list[Any] = []
+        sources: list[Any] = []
+        for x in kept:
+            if not isinstance(x, Tensor):
+                arrays.append(x)
+                sources.append(None)
+            elif x._requires_grad:
+                arrays.append(x._data)
+                sources.append(x._grad_fn or x)
+            else:  # a single number is kept as one, which no later edit reaches
+                arrays.append(x._data if x._data.ndim else x._data[()])
+                sources.append(None)
         if output is not _ABSENT:
             arrays.append(output._data if isinstance(output, Tensor) else output)
             sources.append(_OUTPUT)
@@ -176,9 +186,7 @@ def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., An
             for x in inputs:
                 if isinstance(x, Tensor) and x._requires_grad:
                     return _recorded(plain, rule, inputs, metadata)
-            for key, x in metadata.items():
-                if needs_grad(x):
-                    raise _by_keyword(key)
+            _refuse_by_keyword(metadata)
         output = plain(*inputs, **metadata)
         if watchers and isinstance(output, Tensor):
             tell("called", None, rule.__name__.removesuffix("Backward"), inputs, output)
@@ -194,9 +202,8 @@ def _recorded(
     metadata: dict[str, Any],
 ) -> Any:
     """Run a call, and join it to the graph."""
-    for key, x in metadata.items():
-        if needs_grad(x):
-            raise _by_keyword(key)
+    if metadata:
+        _refuse_by_keyword(metadata)
     state.recording = False  # what goes on inside is the rule's business
     try:
         output = plain(*inputs, **metadata)
@@ -207,7 +214,7 @@ def _recorded(
     if not isinstance(output, Tensor) or output._data.dtype.kind != "f":
         raise _no_tensor(plain, output)
     # an identity, or what someone else holds: the record goes to a tensor of its own
-    if output._requires_grad or any(output is x for x in inputs):
+    if output._requires_grad or id(output) in map(id, inputs):
         output = wrap(output._data)
     if state.probe is not None:
         state.probe.note(inputs, output)
@@ -282,10 +289,12 @@ def freed_graph(fn: Function) -> str:
     )
 
 
-def _by_keyword(key: str) -> DtypeError:
-    return DtypeError(
-        f"{key}= is a Tensor that requires grad: gradients flow to positional inputs only. Pass it by position."
-    )
+def _refuse_by_keyword(metadata: dict[str, Any]) -> None:
+    for key, x in metadata.items():
+        if needs_grad(x):
+            raise DtypeError(
+                f"{key}= is a Tensor that requires grad: gradients flow to positional inputs only. Pass it by position."
+            )
 
 
 def _no_tensor(plain: Callable[..., Any], output: Any) -> DtypeError:

@@ -22,6 +22,7 @@ from bytegrad.either import (
     masked,
     permute,
     scatter,
+    sigmoid,
     sign,
     sin,
     tanh,
@@ -397,6 +398,20 @@ class GELUBackward(Function):
         return (g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner_slope),)
 
 
+class SoftplusBackward(Function):
+    """y = log(1 + exp(x)): g * sigmoid(x). Keeps the input."""
+
+    __slots__ = ()
+
+    def __init__(self, x: Any, output: Tensor | None = None) -> None:
+        self.save(x)
+
+    def apply(self, g: Any) -> tuple[Any, ...]:
+        """Return g * sigmoid(x)."""
+        (x,) = self.saved_tensors
+        return (g * sigmoid(x),)
+
+
 class CastBackward(Function):
     """y = x in another dtype: g, which the engine casts back. Keeps nothing."""
 
@@ -622,6 +637,7 @@ RULES: dict[str, type[Function]] = {
     "relu": ReLUBackward,
     "leaky_relu": LeakyReLUBackward,
     "gelu": GELUBackward,
+    "softplus": SoftplusBackward,
     "astype": CastBackward,
     # choices
     "maximum": MaximumBackward,

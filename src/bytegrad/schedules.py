@@ -23,6 +23,16 @@ class Schedule:
         optimizer: the same.
         base_lrs: the learning rate of each group at the beginning.
         last_epoch: how many steps were taken (PyTorch's name; what a step is, is up to the caller).
+
+    >>> from bytegrad import ones
+    >>> from bytegrad.optim import SGD
+    >>> class Halving(Schedule):
+    ...     def rate(self, base, t, group):
+    ...         return base / 2**t
+    >>> schedule = Halving(SGD([ones(1, requires_grad=True)], lr=1.0))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: "Optimizer") -> None:

@@ -357,6 +357,10 @@ class Tensor(Shapes, Fused, Composites, Editable):
             )
         return wrap(kernels.gelu(self._data, approximate))
 
+    def softplus(self) -> "Tensor":
+        """Return log(1 + exp(x)) of each element, without overflow."""
+        return wrap(kernels.softplus(floating(self._data)))
+
     def astype(self, dtype: DTypeLike) -> "Tensor":
         """Return the elements in another dtype; the gradient comes back in this one's.
 
