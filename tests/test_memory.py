@@ -286,7 +286,7 @@ def test_a_view_counts_the_memory_behind_it_once() -> None:
             self.__array_interface__ = self.own.__array_interface__
 
     lender = Lender()
-    view = np.asarray(lender)[2:4]
+    view = np.broadcast_to(np.asarray(lender)[2:4], (9, 2))
     assert rows.buffer(view) == (lender, 16)
     assert rows.outermost(view).base is lender
 
@@ -395,6 +395,28 @@ def test_a_weight_that_an_owner_holds_counts_once() -> None:
         ("Matmul", "parameter", False),
     ]
     assert y.requires_grad
+
+
+def test_a_buffer_stays_of_the_kind_that_it_was_first() -> None:
+    w = bg.randn(4, requires_grad=True)
+    w.grad = np.ones(4, dtype="float32")
+    with memory.ledger(w) as led:
+        y = w * w.grad
+    assert [(row.op, row.kind, row.new) for row in led.rows[1:]] == [
+        ("Gradient", "gradient", True),
+        ("Mul", "gradient", False),
+    ]
+    assert y.requires_grad
+
+
+def test_a_tensor_at_the_address_of_an_owner_that_is_gone_is_another() -> None:
+    w, kept = bg.randn(4, requires_grad=True), bg.randn(4, requires_grad=True)
+    with memory.ledger(w, kept) as led:
+        del w
+        others = [bg.randn(4, requires_grad=True) for _ in range(50)]
+        for x in others:
+            (x * 2).sum().backward()
+    assert led.kept("gradient") == 0
 
 
 class Remembering:
@@ -539,6 +561,10 @@ def test_a_module_keeps_the_path_at_which_it_was_met_first() -> None:
     with memory.ledger() as led:
         y = model.first(x)
         assert [row.module for row in led.rows] == ["0", "1"]
+    with memory.ledger() as led:
+        model(x)
+        y = model.first(x)
+        assert [row.module for row in led.rows] == ["first.0", "first.1"]
     seen: list[str] = []
 
     class AfterUnfolding(watch.Watcher):

@@ -57,8 +57,16 @@ def test_the_frontier_lists_every_choice() -> None:
         "bound": 48,
         "recomputed": 12,
     }
-    plan = planner.checkpoint_plan(12, layer=10, boundary=4, shared=True)
-    assert plan == min(frontier[1:], key=lambda entry: entry["bound"])
+
+
+@pytest.mark.parametrize(("layer", "boundary"), [(1, 1), (2, 1), (17, 1), (100, 7)])
+def test_the_plan_has_the_lowest_peak_and_the_lowest_bound(layer: int, boundary: int) -> None:
+    for layers in range(1, 60):
+        plans = planner.checkpoint_frontier(layers, layer, boundary, shared=True)[1:]
+        best = planner.checkpoint_plan(layers, None, layer, boundary, shared=True)
+        assert best in plans
+        for each in ("peak", "bound"):
+            assert best[each] == min(plan[each] for plan in plans)
 
 
 def test_a_plan_for_a_budget() -> None:

@@ -84,16 +84,32 @@ def test_one_picture_of_a_whole_step() -> None:
     assert (shaded.x0, shaded.x1) == pytest.approx((on + 1, on + 2))
 
 
-def test_where_spans_are_many_the_first_has_the_word() -> None:
+@pytest.mark.parametrize("times", [3, 20])
+def test_a_run_of_spans_has_one_word(times: int) -> None:
     x = bg.randn(4, requires_grad=True)
     with memory.ledger() as led:
         y = x.exp()
-        for _ in range(20):
+        for _ in range(times):
             watch.tell("unfolding", y.grad_fn, True)
             watch.tell("unfolding", y.grad_fn, False)
     ax = led.plot()
-    assert len(ax.patches) == 20
+    assert len(ax.patches) == times
     assert words(ax)[1:] == ["recomputed"]
+    assert ax.texts[1].get_position()[0] == (2 + 2 * times + 1) / 2  # above the middle of the run
+
+
+def test_of_many_runs_the_first_of_a_kind_has_the_word() -> None:
+    x = bg.randn(4, requires_grad=True)
+    with memory.ledger() as led:
+        y = x.exp()
+        for _ in range(5):
+            watch.tell("unfolding", y.grad_fn, True)
+            watch.tell("unfolding", y.grad_fn, False)
+            with bg.no_grad():
+                pass
+    ax = led.plot()
+    assert len(ax.patches) == 10
+    assert words(ax)[1:] == ["recomputed", "no_grad"]
 
 
 def test_an_empty_timeline_is_drawn() -> None:

@@ -188,7 +188,7 @@ class Ledger(Watcher):
     def accumulated(self, leaf: Any) -> None:
         """Enter the gradient of an owner's parameter."""
         known = self._leaves.get(id(leaf))
-        if known is not None and known[0]() is leaf:
+        if known is not None:
             for part in (None, "rows", "values"):  # the whole; or, of a sparse one, both
                 look = partial(gradient_of, known[0], part)
                 self._follow("gradient", "Gradient", known[1], look)

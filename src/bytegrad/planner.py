@@ -87,9 +87,10 @@ def checkpoint_plan(
     boundary: int = 1,
     shared: bool = False,
 ) -> "dict[str, int]":
-    """Return the entry of `checkpoint_frontier` to choose: the k with the lowest bound, k + ⌈L/k⌉ for equal sizes.
+    """Return the entry of `checkpoint_frontier` to choose: the k with the lowest peak, and so the lowest k + ⌈L/k⌉.
 
     It comes to about 2 √L layers, at a k near √L. Every k computes the same again, so a lower peak costs nothing more.
+    Of several with the same peak it is the one with the lowest bound, and of these the one with the fewest segments.
 
     Args:
         layers: how many equal layers.
@@ -108,13 +109,14 @@ def checkpoint_plan(
     0
     """
     plans = checkpoint_frontier(layers, layer, boundary, shared)
-    if budget is not None:
-        _amount(budget, "budget")
-    if budget is not None and plans[0]["peak"] <= budget:
-        return plans[0]
-    best = min(plans[1:], key=lambda plan: (plan["bound"], plan["peak"], plan["segments"]))
+    best = min(plans[1:], key=lambda plan: (plan["peak"], plan["bound"], plan["segments"]))
+    if budget is None:
+        return best
+    _amount(budget, "budget")
     k, peak = best["every"], best["peak"]
-    if budget is not None and peak > budget:
+    if plans[0]["peak"] <= budget:
+        return plans[0]
+    if peak > budget:
         raise ValueError(
             f"budget is {budget}: the best plan, every {k} layers, still keeps {peak}. Give more, or shrink the layers."
         )
