@@ -87,10 +87,10 @@ def checkpoint_plan(
     boundary: int = 1,
     shared: bool = False,
 ) -> "dict[str, int]":
-    """Return the entry of `checkpoint_frontier` to choose: the k with the lowest peak, and so the lowest k + ⌈L/k⌉.
+    """Return the entry of `checkpoint_frontier` with the lowest peak; every k computes the same again.
 
-    It comes to about 2 √L layers, at a k near √L. Every k computes the same again, so a lower peak costs nothing more.
-    Of several with the same peak it is the one with the lowest bound, and of these the one with the fewest segments.
+    Where a boundary is as large as a layer, it has the lowest k + ⌈L/k⌉, too: about 2 √L layers, at a k near √L. Of
+    several with the same peak it is the one with the lowest bound, and of these the one with the fewest segments.
 
     Args:
         layers: how many equal layers.
