@@ -77,8 +77,8 @@ DRIFTS = [
     ),
     Drift(
         "ReLU keeps its output, which the next layer keeps anyway",
-        "rules.py",
-        "self.save(output if output is not None else x.relu())",
+        "element_rules.py",
+        "self.save(output=output if output is not None else x.relu())",
         "self.save(x)",
         ("tests/test_memory.py",),
         ("memory",),
@@ -93,7 +93,7 @@ DRIFTS = [
     ),
     Drift(
         "tanh has the slope 1 - y²",
-        "rules.py",
+        "element_rules.py",
         "return (g * (1 - y * y),)",
         "return (g * (1 - y),)",
         ("tests/test_ops.py",),
@@ -101,7 +101,7 @@ DRIFTS = [
     ),
     Drift(
         "gradients are summed over broadcast axes",
-        "engine.py",
+        "fitting.py",
         "grad = grad.sum(axis=stretched, keepdims=True)",
         "grad = grad[tuple(slice(0, 1) if i in stretched else slice(None) for i in range(grad.ndim))]",
         ("tests/test_ops.py",),
@@ -127,9 +127,9 @@ DRIFTS = [
     ),
     Drift(
         "an operation keeps its name",
-        "tensor.py",
-        "def relu(self)",
-        "def rectify(self)",
+        "elements.py",
+        'def relu(self: "Tensor")',
+        'def rectify(self: "Tensor")',
         ("tests/test_rooms.py", "tests/test_memory.py", "tests/test_ops.py"),
         ("memory",),
         places=4,

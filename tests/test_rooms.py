@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 import bytegrad as bg
-import bytegrad.tensor
 from bookproof import course, style, units
 from bytegrad import budget, timeline
 
@@ -19,21 +18,64 @@ ROOMS = [
     "errors",
     "value",
     "budget",
+    "planner",
     "layout",
     "timeline",
+    "folding",
+    "svg",
+    "watch",
+    "modes",
+    "kernels",
+    "arrays",
+    "edits",
+    "composites",
+    "elements",
+    "reductions",
+    "shaping",
+    "fused",
     "tensor",
+    "sparse",
+    "random",
     "record",
+    "either",
+    "element_rules",
+    "axis_rules",
+    "fused_rules",
     "rules",
+    "fitting",
     "engine",
+    "hooks",
     "patch",
+    "recompute",
     "numeric",
+    "anomaly",
+    "rows",
+    "owners",
     "memory",
+    "nodes",
     "pictures",
+    "joining",
+    "functional",
+    "module",
+    "layers",
+    "transformer",
+    "nn",
+    "clipping",
+    "optimizer",
+    "schedules",
+    "optim",
+    "data",
     "__init__",
 ]
 
+#: The rooms that hold the parts of the class Tensor.
+PARTS = ["tensor", "elements", "reductions", "shaping", "fused"]
+
 #: Methods of Tensor that make a Tensor and have no derivative, each for a reason that its docstring gives.
-WITHOUT_GRADIENT = {"detach", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"}
+WITHOUT_GRADIENT = {
+    *("detach", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
+    "_meet",  # makes a Tensor of a number
+}
 
 
 def imports(room: str) -> set[str]:
@@ -74,29 +116,41 @@ def test_the_engine_needs_only_numpy(room: str) -> None:
     assert tops - sys.stdlib_module_names <= {"numpy", "bytegrad"}
 
 
-def methods() -> dict[str, ast.FunctionDef]:
-    """Return the methods of Tensor by name."""
-    tree = ast.parse(Path(bytegrad.tensor.__file__).read_text(encoding="utf-8"))
-    tensor = next(
-        node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Tensor"
-    )
-    return {node.name: node for node in tensor.body if isinstance(node, ast.FunctionDef)}
+def methods(room: str) -> dict[str, ast.FunctionDef]:
+    """Return the methods of the first class of a room by name."""
+    tree = ast.parse((SRC / f"{room}.py").read_text(encoding="utf-8"))
+    part = next(node for node in tree.body if isinstance(node, ast.ClassDef))
+    return {node.name: node for node in part.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_a_primitive_has_a_rule_and_a_composite_has_none() -> None:
-    """What makes a Tensor out of arrays has a line in RULES; what uses other operations has not."""
+def calls(node: Any) -> set[str]:
+    """Return the names of the functions and methods that are called."""
+    called = [call.func for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return {
+        func.id if isinstance(func, ast.Name) else func.attr
+        for func in called
+        if isinstance(func, (ast.Name, ast.Attribute))
+    }
 
-    def calls(node: Any) -> set[str]:
-        return {
-            call.func.id
-            for call in ast.walk(node)
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
-        }
 
+def test_a_primitive_has_a_rule() -> None:
+    """What makes a Tensor out of arrays has a line in RULES."""
+    makers = {"wrap", "_wrap", "_elementwise", "_paired", "_reduced", "_loss"}
     primitives = {
-        name for name, node in methods().items() if calls(node) & {"wrap", "_elementwise"}
+        name for room in PARTS for name, node in methods(room).items() if calls(node) & makers
     }
     assert primitives - WITHOUT_GRADIENT == set(bg.RULES)
+
+
+def test_a_composite_touches_no_array() -> None:
+    """What is written with other operations needs no rule, and may not see what they work on."""
+    source = (SRC / "composites.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    attributes = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert not attributes & {"data", "_data", "_wrap"}
+    assert not names & {"np", "numpy", "wrap", "kernels"}
+    assert not set(methods("composites")) & set(bg.RULES)
 
 
 def test_rules_are_named_after_their_operation() -> None:

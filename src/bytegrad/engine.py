@@ -11,6 +11,7 @@ import numpy as np
 
 from bytegrad import edits
 from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.fitting import checked, is_fresh
 from bytegrad.modes import enable_grad
 from bytegrad.record import Function, Unfolded, freed_graph, on_tensors
 from bytegrad.sparse import RowSparse
@@ -211,12 +212,12 @@ class _Pass:
         grads: Any = rule.apply(g)  # learners write rules, too
         if isinstance(grads, Unfolded):
             return grads.output
-        handed_on = _checked(fn, grads)
+        handed_on = checked(fn, grads)
         if watchers:
             tell("applied", fn, g, handed_on)
         for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=False)):
             if edge is not None and grad is not None:
-                fresh = isinstance(edge, Tensor) and _is_fresh(grad, g, fn, handed_on[:i])
+                fresh = isinstance(edge, Tensor) and is_fresh(grad, g, fn, handed_on[:i])
                 self._hand(edge, grad, fresh)
         return None
 
@@ -267,75 +268,6 @@ class _Pass:
         root = output._grad_fn
         self._hand(output if root is None else root, g, False)
         return order if root is None else self._plan(execution_order(root, among=order))
-
-
-def _checked(fn: Function, grads: Any) -> list[Any]:
-    """Hold a rule to what rules promise: a tuple with a gradient or None for each input, each of which fits.
-
-    All are fitted to their inputs before any is added anywhere.
-    """
-    edges = fn.edges or ()
-    if isinstance(grads, tuple) and len(grads) == fn.arity:
-        grads = grads[: len(edges)]  # inputs may be left out at the end
-    if not isinstance(grads, tuple) or len(grads) != len(edges):
-        seen = f"{len(grads)} gradients" if isinstance(grads, tuple) else type(grads).__name__
-        raise ShapeError(
-            f"{type(fn).__name__}.apply returned {seen}: the call had {len(edges)} inputs, and each needs its own. "
-            "Return a tuple with one gradient, or None, an input."
-        )
-    return [
-        None if edge is None or grad is None else _fit(grad, edge, fn)
-        for edge, grad in zip(edges, grads, strict=True)
-    ]
-
-
-def _fit(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
-    """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
-    shape, dtype = edge.shape, edge.dtype
-    if type(grad) is np.ndarray and grad.shape == shape and grad.dtype is dtype:
-        return grad  # as nearly always
-    if not isinstance(grad, (np.ndarray, Tensor)):
-        grad = _as_gradient(grad, edge, fn)
-    if grad.dtype.kind != "f":
-        raise DtypeError(
-            f"{type(fn).__name__}.apply returned a gradient of {grad.dtype} for an input of {dtype}: a gradient is of "
-            "floating numbers, or it would be rounded. Compute it from grad_output, or use .astype."
-        )
-    if grad.shape != shape:
-        if not _broadcasts(shape, grad.shape):
-            raise ShapeError(
-                f"{type(fn).__name__}.apply returned a gradient of shape {grad.shape} for an input of shape "
-                f"{shape}: summing over broadcast axes cannot make one of the other. "
-                "Return it in the input's shape, or in the shape that it was broadcast to."
-            )
-        added = grad.ndim - len(shape)
-        if added > 0:
-            grad = grad.sum(axis=tuple(range(added)))
-        stretched = tuple(i for i, n in enumerate(shape) if n == 1 and grad.shape[i] != 1)
-        if stretched:
-            grad = grad.sum(axis=stretched, keepdims=True)
-    return grad if grad.dtype == dtype else grad.astype(dtype)
-
-
-def _as_gradient(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
-    """Return what a rule returned in place of an array, if it can serve as a gradient."""
-    if isinstance(grad, RowSparse):
-        hooked = isinstance(edge, Tensor) and edge._hooks is not None
-        return grad.dense() if hooked or isinstance(edge, Function) else grad
-    if isinstance(grad, np.generic):
-        return np.asarray(grad)
-    if isinstance(grad, (int, float)):
-        return np.asarray(float(grad))
-    raise DtypeError(
-        f"{type(fn).__name__}.apply returned {type(grad).__name__} for an input of shape {edge.shape}: "
-        "a gradient is an array of floating numbers. Return an array, or None where no gradient flows."
-    )
-
-
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    """Tell whether an array of one shape can have been broadcast to another."""
-    tail = to[len(to) - len(shape) :]
-    return len(to) >= len(shape) and all(n in (1, m) for n, m in zip(shape, tail, strict=True))
 
 
 def _number(fn: Function) -> int:
@@ -398,13 +330,3 @@ def _refuse_edited(fn: Function) -> None:
                 f"{now} now: it was edited in place, and the gradient would be that of other numbers. "
                 "Edit after backward(), edit a copy, or compute the result again."
             )
-
-
-def _is_fresh(grad: Any, arrived: Any, fn: Function, siblings: list[Any]) -> bool:
-    """Tell whether nobody else can hold this array, so that a leaf may keep it without a copy."""
-    # Not inherited: a learner's subclass may hand out an array that it keeps.
-    if "keeps_no_gradient" not in vars(type(fn)) or not isinstance(grad, np.ndarray):
-        return False
-    if grad is arrived or grad.base is not None:
-        return False
-    return not any(grad is other for other in (*siblings, *fn.saved_tensors))

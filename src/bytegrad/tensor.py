@@ -19,13 +19,15 @@ from bytegrad import kernels
 from bytegrad.arrays import array_of, differentiable, number, numeric
 from bytegrad.composites import Composites
 from bytegrad.edits import Editable, edited, version
+from bytegrad.elements import Elements
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.fused import Fused
-from bytegrad.kernels import Array, Axis, floating
+from bytegrad.kernels import Array
+from bytegrad.reductions import Reductions
 from bytegrad.shaping import Shapes
 
 
-class Tensor(Shapes, Fused, Composites, Editable):
+class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     """An n-dimensional array of numbers that can take part in a backward pass.
 
     Args:
@@ -44,6 +46,7 @@ class Tensor(Shapes, Fused, Composites, Editable):
     """
 
     __slots__ = ("__weakref__", "_data", "_grad_fn", "_hooks", "_requires_grad", "grad")
+    _wrap: "staticmethod[[Any], Tensor]"  # `wrap`, for the parts of this class in other files
     __array_ufunc__ = None  # array * tensor asks Tensor, not NumPy, which would drop the graph
 
     def __init__(
@@ -295,86 +298,6 @@ class Tensor(Shapes, Fused, Composites, Editable):
     def __ge__(self, other: Any) -> Any:
         return _elementwise(np.greater_equal, self, other)
 
-    # Functions of each element.
-
-    def exp(self) -> "Tensor":
-        """Return e to the power of each element."""
-        return wrap(np.exp(floating(self._data)))
-
-    def log(self) -> "Tensor":
-        """Return the natural logarithm of each element: -inf at 0, NaN below."""
-        return wrap(np.log(floating(self._data)))
-
-    def sqrt(self) -> "Tensor":
-        """Return the square root of each element: NaN below 0. Its slope at 0 is infinite."""
-        return wrap(np.sqrt(floating(self._data)))
-
-    def abs(self) -> "Tensor":
-        """Return each element without its sign; the slope at 0 is taken to be 0."""
-        return wrap(np.abs(self._data))
-
-    def sin(self) -> "Tensor":
-        """Return the sine of each element, an angle in radians."""
-        return wrap(np.sin(floating(self._data)))
-
-    def cos(self) -> "Tensor":
-        """Return the cosine of each element, an angle in radians."""
-        return wrap(np.cos(floating(self._data)))
-
-    def erf(self) -> "Tensor":
-        """Return the error function 2/√π ∫₀ˣ exp(-t²) dt of each element."""
-        return wrap(kernels.erf(self._data))
-
-    def tanh(self) -> "Tensor":
-        """Return the hyperbolic tangent of each element."""
-        return wrap(np.tanh(floating(self._data)))
-
-    def sigmoid(self) -> "Tensor":
-        """Return 1/(1 + exp(-x)) of each element, without overflow at either end."""
-        return wrap(kernels.sigmoid(self._data))
-
-    def relu(self) -> "Tensor":
-        """Return each element, or 0 where it is below 0; the slope at 0 is taken to be 0."""
-        return wrap(np.maximum(self._data, 0))
-
-    def leaky_relu(self, negative_slope: float = 0.01) -> "Tensor":
-        """Return each element, times `negative_slope` where it is below 0."""
-        x = floating(self._data)
-        return wrap(np.where(x > 0, x, x * negative_slope))
-
-    def gelu(self, approximate: str = "none") -> "Tensor":
-        """Return x Φ(x) with the normal distribution function Φ, or its form with tanh (Hendrycks and Gimpel, 2016).
-
-        Args:
-            approximate: "none" for the exact function, "tanh" for the cheaper one.
-
-        Raises:
-            ValueError: another form is asked for.
-        """
-        if approximate not in ("none", "tanh"):
-            raise ValueError(
-                f"gelu(approximate={approximate!r}): there are two forms. Use 'none' or 'tanh'."
-            )
-        return wrap(kernels.gelu(self._data, approximate))
-
-    def softplus(self) -> "Tensor":
-        """Return log(1 + exp(x)) of each element, without overflow."""
-        return wrap(kernels.softplus(floating(self._data)))
-
-    def astype(self, dtype: DTypeLike) -> "Tensor":
-        """Return the elements in another dtype; the gradient comes back in this one's.
-
-        Raises:
-            GraphError: a tensor that requires grad is cast to integers or booleans, which have no gradient.
-        """
-        wanted = np.dtype(dtype)
-        if self._requires_grad and wanted.kind != "f":
-            raise GraphError(
-                f"astype({wanted}) of a Tensor that requires grad: {wanted} has no derivative, and the gradient would "
-                "end here unseen. Use .detach().astype(...) if that is meant."
-            )
-        return wrap(numeric(self._data.astype(wanted)))
-
     # Functions of pairs.
 
     def maximum(self, other: Any) -> "Tensor":
@@ -407,45 +330,6 @@ class Tensor(Shapes, Fused, Composites, Editable):
             _raise_unless_broadcast(self.shape, mask.shape)
             raise
 
-    # Reductions.
-
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Add up all elements, or those along `axis`."""
-        return _reduced(np.sum, self, self._data, axis, keepdims)
-
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Average all elements, or those along `axis`."""
-        return _reduced(np.mean, self, floating(self._data), axis, keepdims)
-
-    def max(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Return the largest element, or the largest along `axis`; equal ones share the gradient equally.
-
-        Raises:
-            ShapeError: there is no element.
-        """
-        return _reduced(np.max, self, self._data, axis, keepdims)
-
-    def min(self, axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Return the smallest element, or the smallest along `axis`; equal ones share the gradient equally.
-
-        Raises:
-            ShapeError: there is no element.
-        """
-        return _reduced(np.min, self, self._data, axis, keepdims)
-
-    def softmax(self, axis: int = -1) -> "Tensor":
-        """Return exp(x) / Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf gives zeros."""
-        return _reduced(kernels.softmax, self, self._data, axis)
-
-    def log_softmax(self, axis: int = -1) -> "Tensor":
-        """Return x - log Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf stays so."""
-        return _reduced(kernels.log_softmax, self, self._data, axis)
-
-    @staticmethod
-    def _wrap(array: Any) -> "Tensor":
-        """Do what `wrap` does, for the parts of this class that stand in other files."""
-        return wrap(array)
-
     def _meet(self, left: Any) -> "tuple[Tensor, Tensor]":
         """Make a Tensor of the number or array on the left of this one, and fit both to the dtype policy."""
         if isinstance(left, np.ndarray):
@@ -475,6 +359,9 @@ def wrap(array: Any) -> Tensor:
     tensor._hooks = None
     tensor._requires_grad = False
     return tensor
+
+
+Tensor._wrap = staticmethod(wrap)
 
 
 def randn(*shape: int, seed: int = 0, requires_grad: bool = False) -> Tensor:
@@ -526,28 +413,6 @@ def _paired(function: Callable[[Any, Any], Any], a: Tensor, b: Any, name: str) -
             "Wrap lists with bytegrad.Tensor(...)."
         )
     return result  # type: ignore[no-any-return]
-
-
-def _reduced(
-    function: Callable[..., Any], x: Tensor, array: Array, axis: Any, *rest: Any
-) -> Tensor:
-    """Apply a function along axes, and say it clearly where there are no such axes, or no elements."""
-    named = {"keepdims": rest[0]} if function in _KEEPS_DIMENSIONS else {}
-    try:
-        return wrap(function(array, axis, *(() if named else rest), **named))
-    except (ValueError, IndexError) as error:
-        if isinstance(error, np.exceptions.AxisError) or x.size:
-            raise ShapeError(
-                f"{function.__name__} of shape {x.shape} along axis {axis}: {error}. "
-                f"Name axes from {-x.ndim} to {x.ndim - 1}, each once."
-            ) from None
-        raise ShapeError(
-            f"{function.__name__} of shape {x.shape}: no element is the largest or smallest of none. "
-            "Leave empty tensors out, or reduce another axis."
-        ) from None
-
-
-_KEEPS_DIMENSIONS = (np.sum, np.mean, np.max, np.min)
 
 
 def _raise_unless_broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> None:
