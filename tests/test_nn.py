@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytegrad import Tensor, gradcheck, nn, optim, random
+from bytegrad import Tensor, checkpoint, gradcheck, nn, optim, random
 from bytegrad.edits import version
 from bytegrad.watch import Watcher, observe
 
@@ -649,3 +649,24 @@ def test_a_call_that_nobody_watches_takes_no_list_of_names() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4096
+
+
+def test_what_a_block_adds_may_be_dropped_whole() -> None:
+    block = nn.TransformerBlock(8, 2, dropout=1.0)
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+    assert np.array_equal(block(x).data, x)
+
+
+def test_a_checkpoint_drops_the_same_again() -> None:
+    block = nn.TransformerBlock(8, 2, dropout=0.5)
+    x = np.random.default_rng(0).standard_normal((4, 8)).astype(np.float32)
+
+    def gradients(run: Callable[[Tensor], Tensor]) -> list[bytes]:
+        random.manual_seed(6)
+        block.zero_grad()
+        leaf = Tensor(x, requires_grad=True)
+        run(leaf).square().sum().backward()
+        assert random.default_generator().random() != np.random.default_rng(6).random()
+        return [tensor.grad.tobytes() for tensor in (leaf, *block.parameters())]
+
+    assert gradients(block) == gradients(lambda leaf: checkpoint(block, leaf))

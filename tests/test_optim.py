@@ -538,6 +538,8 @@ def test_a_norm_that_is_no_number_is_passed_on_or_raised(odd: float) -> None:
     assert x.grad[1] == 1
     assert not math.isfinite(optim.clip_grad_norm_([x], 1.0))
     assert math.isnan(x.grad[0])
+    assert x.grad[1] == 0 or math.isnan(odd)  # the factor was 0, or NaN
+    assert math.isnan(x.grad[1]) == math.isnan(odd)
 
 
 def test_values_are_clipped() -> None:

@@ -129,6 +129,20 @@ def test_seeding_counts_as_a_draw() -> None:
     assert draw() == np.random.default_rng(9).random()
 
 
+def test_another_thread_leaves_what_this_one_draws_meanwhile() -> None:
+    mine = random.default_generator()
+    random.manual_seed(2)
+    with random.witness() as states:
+        draw()
+
+    def replay() -> None:
+        with random.replaying(states):
+            mine.random()  # stands for a draw of the other thread
+
+    in_a_thread(replay)
+    assert draw() == np.random.default_rng(2).random(3)[2]
+
+
 def test_another_thread_replays_without_disturbing_this_one() -> None:
     generator = np.random.default_rng(3)
     random.manual_seed(2)
