@@ -37,7 +37,7 @@ from bytegrad.watch import Watcher, observe, user_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["KINDS", "Ledger", "Moment", "Row", "ledger"]
+__all__ = ["GROUPS", "KINDS", "Ledger", "Moment", "Row", "ledger"]
 
 #: What the rows can be added up by.
 GROUPS = ("op", "module", "line", "kind")
