@@ -89,7 +89,6 @@ def test_what_it_keeps_is_its_inputs() -> None:
     assert rows[0] == ("Checkpoint", "parameter")  # x itself, a leaf
     assert {row.op for row in led.rows} == {"Checkpoint", "Matmul", "Tanh"}
     assert y.grad_fn is not None
-    bg.enable_autograd(quiet=True)
 
 
 def test_functions_may_read_intermediate_results_from_outside() -> None:
@@ -144,6 +143,15 @@ def test_other_arguments_are_handed_on() -> None:
     y = bg.checkpoint(lambda a, n, b, nothing: a * n + (b if nothing is None else 0), x, 3, x, None)
     y.sum().backward()
     assert (y.tolist(), x.grad.tolist()) == ([8.0], [4.0])
+
+
+def test_arrays_among_the_arguments_are_counted() -> None:
+    w = weights(1, 100)[0]
+    with memory.ledger() as led:
+        y = bg.checkpoint(lambda x, w: Tensor(x) @ w, np.ones((100, 100), dtype="f4"), w)
+    assert led.kept("input") == 40_000
+    y.sum().backward()
+    np.testing.assert_allclose(w.grad, np.full((100, 100), 100.0))
 
 
 def test_an_error_inside_leaves_the_engine_as_it_was() -> None:

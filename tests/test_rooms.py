@@ -188,6 +188,8 @@ def test_what_stands_twice_agrees() -> None:
         "activation": style.ACTIVATIONS,
         "input": style.INPUT,
         "parameter": style.PARAMETERS,
+        "gradient": style.GRADIENTS,
+        "optimizer": style.OPTIMIZER_STATE,
     }
     assert set(course.OPTIMIZERS) <= set(budget.OPTIMIZERS)
     assert set(course.DTYPES) <= set(budget.DTYPES)

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from bytegrad import random
 from bytegrad.edits import clock
 from bytegrad.errors import DtypeError, GraphError
@@ -11,8 +13,9 @@ from bytegrad.record import Function, Probe, Unfolded, edge, joined
 from bytegrad.tensor import Tensor, wrap
 from bytegrad.watch import tell, watchers
 
-#: Stands, among the arguments of a function, for one whose array was saved.
-_SAVED: Any = object()
+#: Stand, among the arguments of a function, for a Tensor whose array was saved, and for an array.
+_TENSOR: Any = object()
+_ARRAY: Any = object()
 
 
 class CheckpointBackward(Function):
@@ -28,11 +31,11 @@ class CheckpointBackward(Function):
         states: Any,
     ) -> None:
         self._function, self._states = function, states
-        # their arrays are among those saved; the Tensors themselves would pin more than that
-        self._arguments = tuple(_SAVED if isinstance(x, Tensor) else x for x in arguments)
-        tensors = [x for x in arguments if isinstance(x, Tensor)]
-        self.save(*tensors, *read)
-        self.edges = tuple(edge(x) for x in (*tensors, *read))
+        # arrays are among those saved, where the ledger sees them; Tensors themselves would pin more
+        self._arguments = tuple(map(_place, arguments))
+        kept = [x for x in arguments if isinstance(x, (Tensor, np.ndarray))]
+        self.save(*kept, *read)
+        self.edges = tuple(edge(x) for x in (*kept, *read))
 
     def apply(self, grad_output: Any) -> Unfolded:
         """Return the output again, with its graph.
@@ -41,7 +44,10 @@ class CheckpointBackward(Function):
             GraphError: the function gave another shape or dtype than the first time.
         """
         kept = iter(zip(self.saved_tensors, self.sources, strict=True))
-        arguments = [joined(*next(kept)) if x is _SAVED else x for x in self._arguments]
+        arguments = [
+            joined(*next(kept)) if x is _TENSOR else next(kept)[0] if x is _ARRAY else x
+            for x in self._arguments
+        ]
         if watchers:
             tell("unfolding", self, True)
         try:
@@ -144,6 +150,12 @@ def _chain(functions: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor]
         return x
 
     return run
+
+
+def _place(argument: Any) -> Any:
+    if isinstance(argument, Tensor):
+        return _TENSOR
+    return _ARRAY if isinstance(argument, np.ndarray) else argument
 
 
 def _one_tensor(output: Any) -> Tensor:

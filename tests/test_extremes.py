@@ -1,0 +1,556 @@
+"""Operations at their edges: ties, masks, huge numbers, empty arrays, sparse rows, and exact errors."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bytegrad as bg
+from bytegrad import RowSparse, Tensor
+from tests.cases import CASES, Case
+
+HUGE = 3e38  # near the largest float32
+
+
+def leaf(data: Any, dtype: str = "float32") -> Tensor:
+    return Tensor(data, dtype=dtype, requires_grad=True)
+
+
+@pytest.mark.parametrize("method", ["softmax", "log_softmax"])
+def test_finite_for_every_finite_input(method: str) -> None:
+    """Rows further apart than float32 reaches included; NumPy's warnings are errors here."""
+    x = leaf([[HUGE, -HUGE, 0.0], [HUGE, HUGE, HUGE], [-HUGE, -HUGE, -1.0], [1e-45, 0.0, -1e-45]])
+    y = getattr(x, method)()
+    assert np.isfinite(y.data).all()
+    y.backward(np.ones((4, 3)))
+    assert np.isfinite(x.grad).all()
+
+
+def test_a_fully_masked_row() -> None:
+    """Softmax gives zeros with a gradient of 0; log_softmax stays -inf; one masked entry changes nothing else."""
+    inf = float("inf")
+    x = leaf([[-inf, -inf], [0.0, -inf], [1.0, 2.0]])
+    y = x.softmax()
+    assert y.tolist()[:2] == [[0.0, 0.0], [1.0, 0.0]]
+    (y * Tensor([[1.0, 2.0]])).sum().backward()
+    assert x.grad.tolist()[:2] == [[0.0, 0.0], [0.0, 0.0]]
+    assert np.isfinite(x.grad).all()
+    assert x.log_softmax().tolist()[:2] == [[-inf, -inf], [0.0, -inf]]
+
+
+def test_softmax_of_nothing() -> None:
+    x = leaf(np.ones((2, 0)))
+    x.softmax().sum().backward()
+    x.log_softmax().sum().backward()
+    assert x.grad.shape == (2, 0)
+
+
+@pytest.mark.parametrize("method", ["max", "min"])
+def test_equal_extremes_share_the_gradient(method: str) -> None:
+    x = leaf([[1.0, 1.0, 0.0], [2.0, 2.0, 2.0], [0.0, 1.0, 1.0]])
+    getattr(x, method)(axis=1).sum().backward()
+    expected = {
+        "max": [[0.5, 0.5, 0], [1 / 3, 1 / 3, 1 / 3], [0, 0.5, 0.5]],
+        "min": [[0, 0, 1], [1 / 3, 1 / 3, 1 / 3], [1, 0, 0]],
+    }
+    np.testing.assert_allclose(x.grad, expected[method])
+
+
+@pytest.mark.parametrize("method", ["maximum", "minimum"])
+def test_ties_of_pairs_share_the_gradient(method: str) -> None:
+    a, b = leaf([1.0, 2.0, 3.0]), leaf([1.0, 3.0, 2.0])
+    getattr(a, method)(b).sum().backward()
+    larger = {"maximum": [0.5, 0.0, 1.0], "minimum": [0.5, 1.0, 0.0]}[method]
+    assert a.grad.tolist() == larger
+    assert b.grad.tolist() == [1 - share for share in larger]
+
+
+def test_kinks() -> None:
+    """abs'(0) = relu'(0) = 0, and leaky_relu'(0) = its slope; clamp passes on its bounds."""
+    x = leaf([0.0])
+    (x.abs() + x.relu() + x.leaky_relu(0.25)).sum().backward()
+    assert x.grad.tolist() == [0.25]
+    y = leaf([-1.0, 0.0, 0.5, 1.0, 2.0])
+    y.clamp(0, 1).sum().backward()
+    assert y.grad.tolist() == [0.0, 1.0, 1.0, 1.0, 0.0]
+
+
+def test_a_masked_infinity_is_no_nan() -> None:
+    """log(relu(x)) below 0 has an infinite slope times 0: the mask wins, as in PyTorch."""
+    x = leaf([-1.0, 2.0])
+    with np.errstate(divide="ignore"):
+        x.relu().log().sum().backward()
+    assert x.grad.tolist() == [0.0, 0.5]
+
+
+def test_a_masked_gradient_in_every_width() -> None:
+    for dtype in ("float16", "float32", "float64", "longdouble"):
+        x = leaf([-2.0, 3.0], dtype)
+        (x.relu() * Tensor([5.0, 7.0], dtype=dtype)).sum().backward()
+        assert x.grad.tolist() == [0.0, 7.0]
+        assert x.grad.dtype == np.dtype(dtype)
+
+
+def test_std_of_equal_numbers_has_no_slope() -> None:
+    x = leaf([2.0, 2.0, 2.0])
+    x.std().backward()
+    assert x.grad.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_losses_at_their_ends() -> None:
+    p = leaf([0.0, 1.0, 0.0, 1.0])
+    loss = p.bce([0.0, 1.0, 1.0, 0.0], "none")
+    assert loss.tolist() == [0.0, 0.0, 100.0, 100.0]
+    loss.sum().backward()
+    assert np.isfinite(p.grad).all()
+    x = leaf([-HUGE, HUGE, 1000.0])
+    x.bce_with_logits([0.0, 1.0, 1.0]).backward()
+    assert np.isfinite(x.grad).all()
+    logits = leaf([[1000.0, 0.0, -1000.0]])
+    loss = logits.cross_entropy(np.array([0]))
+    loss.backward()
+    assert loss.item() == 0.0
+    np.testing.assert_allclose(logits.grad, [[0, 0, 0]], atol=1e-30)
+
+
+def test_ignored_samples_have_no_gradient_and_do_not_count() -> None:
+    x = leaf([[1.0, 2.0], [5.0, 1.0], [0.0, 0.0]])
+    target = np.array([0, -100, 1])
+    x.cross_entropy(target).backward()
+    y = leaf(x.data[[0, 2]])
+    y.cross_entropy(target[[0, 2]]).backward()
+    assert x.grad[1].tolist() == [0.0, 0.0]
+    assert x.grad[[0, 2]].tolist() == y.grad.tolist()
+    assert x.cross_entropy(np.array([-100] * 3), reduction="sum").item() == 0.0
+
+
+def test_masked_logits_do_not_spoil_cross_entropy() -> None:
+    """A class of logit -inf without weight counts nothing: 0 * -inf is not allowed to be NaN."""
+    x = leaf([[0.0, -float("inf"), 0.0]])
+    loss = x.cross_entropy(np.array([2]))
+    loss.backward()
+    np.testing.assert_allclose(loss.item(), np.log(2), rtol=1e-6)
+    np.testing.assert_allclose(x.grad, [[0.5, 0.0, -0.5]])
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.shapes is None], ids=str)
+def test_integers_become_float32(case: Case) -> None:
+    """Functions of integers give float32, arithmetic on integers stays NumPy's."""
+    whole = [Tensor(np.array([1, 2, 3])) for _ in range(case.arity)]
+    y = case.call(*whole)
+    arithmetic = case.method in (
+        *(
+            "__add__",
+            "__sub__",
+            "__mul__",
+            "__pow__",
+            "__neg__",
+            "abs",
+            "relu",
+            "maximum",
+            "minimum",
+        ),
+    )
+    assert y.dtype == ("int64" if arithmetic else "float32")
+
+
+def test_a_sparse_gradient_holds_the_rows_alone() -> None:
+    """10,000 × 64 of float32, two rows: two rows of numbers and two row numbers."""
+    table = Tensor(np.ones((10_000, 64), dtype="f4"), requires_grad=True)
+    table.embedding(np.array([3, 7]), sparse=True).sum().backward()
+    assert isinstance(table.grad, RowSparse)
+    assert table.grad.nbytes == 2 * 64 * 4 + 2 * 8
+    assert table.grad.dense().nbytes == 10_000 * 64 * 4
+    assert repr(table.grad) == "RowSparse(2 of 10000 rows, 528 bytes)"
+
+
+def test_a_sparse_gradient_equals_the_dense_one() -> None:
+    rows = np.array([[0, 2], [2, 1]])
+    weights = np.random.default_rng(0).normal(size=(2, 2, 3))
+    data = np.ones((4, 3))
+    dense, sparse = Tensor(data, requires_grad=True), Tensor(data, requires_grad=True)
+    for _ in range(2):  # and so they add up
+        (dense.embedding(rows) * weights).sum().backward()
+        (sparse.embedding(rows, sparse=True) * weights).sum().backward()
+    np.testing.assert_allclose(np.asarray(sparse.grad), dense.grad)
+    merged = sparse.grad.coalesce()
+    assert merged.rows.tolist() == [0, 1, 2]
+    np.testing.assert_allclose(merged.dense(), dense.grad)
+    (sparse * weights[0, 0]).sum().backward()  # a dense part makes it dense
+    (dense * weights[0, 0]).sum().backward()
+    assert isinstance(sparse.grad, np.ndarray)
+    np.testing.assert_allclose(sparse.grad, dense.grad)
+
+
+def test_a_sparse_gradient_is_dense_where_it_must_be() -> None:
+    """On its way to an intermediate result, for a hook, under create_graph and in grad()."""
+    table = Tensor(np.ones((4, 3)), requires_grad=True)
+    (table * 2).embedding([1], sparse=True).sum().backward()
+    assert isinstance(table.grad, np.ndarray)
+    table.zero_grad()
+    kinds: list[type] = []
+    with table.register_hook(lambda g: kinds.append(type(g))):
+        table.embedding([1], sparse=True).sum().backward()
+    assert kinds == [np.ndarray]
+    for create_graph in (False, True):
+        y = table.embedding([1, 1], sparse=True).square().sum()
+        (g,) = bg.grad(y, table, create_graph=create_graph)
+        assert g.tolist()[1] == [4.0] * 3
+
+
+def test_indexing_takes_tensors_and_lists() -> None:
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    assert x[Tensor(np.array([1, 0]))].tolist() == [[3.0, 4.0], [1.0, 2.0]]
+    assert x[x > 2].tolist() == [3.0, 4.0]
+    assert x[[1]].tolist() == [[3.0, 4.0]]
+    assert x[[]].shape == (0, 2)
+    assert x[:, Tensor(np.array(1))].tolist() == [2.0, 4.0]
+    assert [row.tolist() for row in x] == [[1.0, 2.0], [3.0, 4.0]]
+    a, b = x
+    (a * b).sum().backward()
+    assert x.grad.tolist() == [[3.0, 4.0], [1.0, 2.0]]
+
+
+ERRORS: list[tuple[Any, type[Exception], str]] = [
+    (
+        lambda x: x[5],
+        bg.IndexingError,
+        (
+            "x[5] of a Tensor of shape (2, 3): index 5 is out of bounds for axis 0 with size 2. "
+            "Use an index inside the shape."
+        ),
+    ),
+    (
+        lambda x: x[0.5],
+        bg.IndexingError,
+        (
+            "x[0.5] of a Tensor of shape (2, 3): only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) "
+            "and integer or boolean arrays are valid indices. Use an index inside the shape."
+        ),
+    ),
+    (
+        lambda x: x.scatter(np.array([9]), (2, 3)),
+        bg.IndexingError,
+        (
+            "scatter of shape (2, 3) to array([9]) in (2, 3): index 9 is out of bounds for axis 0 with size 2. "
+            "Use the key that selects this shape."
+        ),
+    ),
+    (
+        lambda x: x.sum(axis=2),
+        bg.ShapeError,
+        (
+            "sum of shape (2, 3) along axis 2: axis 2 is out of bounds for array of dimension 2. "
+            "Name axes from -2 to 1, each once."
+        ),
+    ),
+    (
+        lambda x: x.softmax(4),
+        bg.ShapeError,
+        "softmax of shape (2, 3) along axis 4: tuple index out of range. Name axes from -2 to 1, each once.",
+    ),
+    (
+        lambda x: x[:0].max(),
+        bg.ShapeError,
+        (
+            "max of shape (0, 3): no element is the largest or smallest of none. "
+            "Leave empty tensors out, or reduce another axis."
+        ),
+    ),
+    (
+        lambda x: x.transpose(0, 5),
+        bg.ShapeError,
+        (
+            "transpose(0, 5) of shape (2, 3): axis2: axis 5 is out of bounds for array of dimension 2. "
+            "Name two axes from -2 to 1."
+        ),
+    ),
+    (
+        lambda x: x.permute(0, 0),
+        bg.ShapeError,
+        "permute(0, 0) of shape (2, 3): each of the 2 axes must be named once. Name 0 to 1 in the order wanted.",
+    ),
+    (
+        lambda x: x.broadcast_to(4, 3),
+        bg.ShapeError,
+        (
+            "broadcast_to(4, 3) of shape (2, 3): counted from the right, each length must be that of the new "
+            "shape, or 1. "
+            "Reshape first, so that new axes have length 1."
+        ),
+    ),
+    (
+        lambda x: x.concatenate(x, np.ones((2, 2))),
+        bg.ShapeError,
+        (
+            "concatenate of shapes (2, 3), (2, 3), (2, 2) along axis 0: all other axes must have equal lengths. "
+            "Reshape, or use stack() for a new axis."
+        ),
+    ),
+    (
+        lambda x: x.where(np.ones(3), 0),
+        bg.DtypeError,
+        "where() with a condition of float64: it chooses by True and False. Compare first, as in x > 0.",
+    ),
+    (
+        lambda x: x.where(np.ones(4, dtype=bool), 0),
+        bg.ShapeError,
+        (
+            "shapes (2, 3) and (4,) do not broadcast: counted from the right, two lengths must be equal or one "
+            "of them 1. "
+            "Reshape one of the two."
+        ),
+    ),
+    (
+        lambda x: x.maximum("a"),
+        bg.DtypeError,
+        "maximum() with str: it takes a Tensor, an array or a number. Wrap lists with bytegrad.Tensor(...).",
+    ),
+    (
+        lambda x: x.gelu("fast"),
+        ValueError,
+        "gelu(approximate='fast'): there are two forms. Use 'none' or 'tanh'.",
+    ),
+    (
+        lambda x: x.astype("int64"),
+        bg.GraphError,
+        (
+            "astype(int64) of a Tensor that requires grad: int64 has no derivative, and the gradient would end here "
+            "unseen. Use .detach().astype(...) if that is meant."
+        ),
+    ),
+    (
+        lambda x: x.embedding([0.5]),
+        bg.DtypeError,
+        "embedding with indices of float64: rows have numbers. Use integers, as in .astype('int64').",
+    ),
+    (
+        lambda x: x.embedding([0, 2]),
+        bg.RangeError,
+        (
+            "embedding index 2: there are 2, numbered from 0 to 1, and it names no row. "
+            "Look at where the numbers come from."
+        ),
+    ),
+    (
+        lambda x: x.embedding([-1]),
+        bg.RangeError,
+        (
+            "embedding index -1: there are 2, numbered from 0 to 1, and it names no row. "
+            "Look at where the numbers come from."
+        ),
+    ),
+    (
+        lambda x: x[0].embedding([0]),
+        bg.ShapeError,
+        "embedding in a table of shape (3,): it takes rows of a table. Reshape to (V, d).",
+    ),
+    (
+        lambda x: x.linear(np.ones((2, 4))),
+        bg.ShapeError,
+        (
+            "linear of x (2, 3) with weight (2, 4): it computes x @ weight, with x (..., in) and weight (in, out). "
+            "Make the last axis of x as long as the first of weight, or transpose the weight."
+        ),
+    ),
+    (
+        lambda x: x.linear(np.ones((3, 4)), np.ones(3)),
+        bg.ShapeError,
+        "linear with weight (3, 4) and bias (3,): each output has one bias. Use a bias of shape (4,).",
+    ),
+    (
+        lambda x: x.layer_norm(np.ones(2)),
+        bg.ShapeError,
+        "layer_norm of shape (2, 3) with weight (2,): the last axis has one weight an element. Use shape (3,).",
+    ),
+    (
+        lambda x: x.sum().layer_norm(),
+        bg.ShapeError,
+        "layer_norm of shape (): it needs numbers along the last axis. Reshape to (..., d).",
+    ),
+    (
+        lambda x: x.mse(np.ones(3)),
+        bg.ShapeError,
+        (
+            "mse of shape (2, 3) with a target of shape (3,): each output has its own target, and broadcasting would "
+            "compare others. Reshape the one that is wrong."
+        ),
+    ),
+    (
+        lambda x: x.mse(x, "avg"),
+        ValueError,
+        "reduction='avg': a loss knows three. Use 'mean', 'sum' or 'none'.",
+    ),
+    (
+        lambda x: (x * 0 + 2).bce(x),
+        bg.RangeError,
+        (
+            "bce of numbers from 2 to 2: they must be probabilities, from 0 to 1. "
+            "Put a sigmoid before, or use bce_with_logits."
+        ),
+    ),
+    (
+        lambda x: x.cross_entropy(np.array([0, 3])),
+        bg.RangeError,
+        (
+            "cross_entropy target 3: there are 3, numbered from 0 to 2, and it names no class. "
+            "Look at where the numbers come from."
+        ),
+    ),
+    (
+        lambda x: x.cross_entropy(np.array([0])),
+        bg.ShapeError,
+        (
+            "cross_entropy of logits (2, 3) with target (1,) of int64: class numbers have shape (2,), probabilities "
+            "(2, 3). Put the classes on the last axis."
+        ),
+    ),
+    (
+        lambda x: x.cross_entropy(np.array([-100, -100])),
+        bg.RangeError,
+        (
+            "cross_entropy(reduction='mean') with no sample that counts: a mean of nothing is no number. "
+            "Leave such a batch out, or use reduction='sum'."
+        ),
+    ),
+    (
+        lambda x: x.clamp(),
+        ValueError,
+        "clamp() without a bound: there is nothing to clamp to. Pass min=, max= or both.",
+    ),
+    (
+        lambda x: x.sum().var(),
+        bg.ShapeError,
+        (
+            "var() over 1 elements with correction=1: it divides by their difference, 0. "
+            "Take more elements, or correction=0."
+        ),
+    ),
+    (
+        lambda x: x.squeeze(0),
+        bg.ShapeError,
+        "squeeze(0) of shape (2, 3): only an axis of length 1 can go. Name one, or leave it out.",
+    ),
+    (
+        lambda x: x.unsqueeze(4),
+        bg.ShapeError,
+        "unsqueeze(4) of shape (2, 3): it can stand from -3 to 2. Use one of these.",
+    ),
+    (
+        lambda x: x.flatten(1, 0),
+        bg.ShapeError,
+        (
+            "flatten(1, 0) of shape (2, 3): it joins neighbouring axes, from the first named to the last. "
+            "Name axes from 0 to 1, the smaller first."
+        ),
+    ),
+    (
+        lambda x: Tensor(np.ma.masked_array([1.0, 2.0], [True, False])),
+        bg.DtypeError,
+        (
+            "got a masked array: a Tensor has no mask, and would compute with what it hides. "
+            "Use .filled(number), and keep the mask as a Tensor of its own."
+        ),
+    ),
+    (
+        lambda x: x.linear(weight=leaf(np.ones((3, 2)))),
+        bg.DtypeError,
+        "weight= is a Tensor that requires grad: gradients flow to positional inputs only. Pass it by position.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("compute", "error", "text"), ERRORS)
+def test_exact_errors(compute: Any, error: type[Exception], text: str) -> None:
+    """What was seen, why it cannot work, what to do."""
+    with pytest.raises(error) as raised:
+        compute(leaf([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]))
+    assert str(raised.value) == text
+
+
+class _Returns(bg.Function):
+    """A rule whose `apply` returns what the test says."""
+
+    what: Any = None
+
+    def apply(self, g: Any) -> Any:
+        return self.what
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "text"),
+    [
+        (
+            np.ones(2),
+            bg.ShapeError,
+            (
+                "_Returns.apply returned ndarray: the call had 1 inputs, and each needs its own. Return a tuple "
+                "with one "
+                "gradient, or None, an input."
+            ),
+        ),
+        (
+            (np.ones(2), None),
+            bg.ShapeError,
+            (
+                "_Returns.apply returned 2 gradients: the call had 1 inputs, and each needs its own. Return a "
+                "tuple with "
+                "one gradient, or None, an input."
+            ),
+        ),
+        (
+            (np.ones(3),),
+            bg.ShapeError,
+            (
+                "_Returns.apply returned a gradient of shape (3,) for an input of shape (2,): summing over "
+                "broadcast axes "
+                "cannot make one of the other. Return it in the input's shape, or in the shape that it was "
+                "broadcast to."
+            ),
+        ),
+        (
+            (np.ones(2, dtype=int),),
+            bg.DtypeError,
+            (
+                "_Returns.apply returned a gradient of int64 for an input of float32: a gradient is of floating "
+                "numbers, "
+                "or it would be rounded. Compute it from grad_output, or use .astype."
+            ),
+        ),
+        (
+            ("1",),
+            bg.DtypeError,
+            (
+                "_Returns.apply returned str for an input of shape (2,): a gradient is an array of floating numbers. "
+                "Return an array, or None where no gradient flows."
+            ),
+        ),
+    ],
+)
+def test_wrong_returns_of_a_rule_are_refused_by_name(
+    what: Any, error: type[Exception], text: str
+) -> None:
+    x = leaf([1.0, 2.0])
+    y = bg.tracked(lambda x: Tensor(x.data), _Returns)(x)
+    _Returns.what = what
+    with pytest.raises(error) as raised:
+        y.sum().backward()
+    assert str(raised.value) == text
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    ("returned", "seen"),
+    [((1, 2), "tuple"), (np.ones(2), "ndarray"), (Tensor([True]), "a Tensor of bool")],
+)
+def test_wrong_returns_of_a_function_are_refused_by_name(returned: Any, seen: str) -> None:
+    def mine(x: Any) -> Any:
+        return returned
+
+    with pytest.raises(bg.DtypeError) as raised:
+        bg.tracked(mine, _Returns)(leaf([1.0]))
+    assert str(raised.value) == (
+        f"test_wrong_returns_of_a_function_are_refused_by_name.<locals>.mine returned {seen}, and an input requires "
+        "grad: a recorded call makes one Tensor of floating numbers, which the gradient arrives at. "
+        "Return bytegrad.Tensor(...)."
+    )
