@@ -134,7 +134,8 @@ CALLS = [
     Call("cross_entropy", "a.cross_entropy(classes)", "F.cross_entropy(a, classes)"),
     Call("cross_entropy", "a.cross_entropy(b)", "F.cross_entropy(a, b)"),
     Call("cross_entropy", "a.cross_entropy(b)", "F.cross_entropy(a, b)", grads="a"),
-    # what PyTorch has as one operation, and the engine may write with others
+    # what is one operation there and several here, or finds ties otherwise
+    Call("max with indices", "a.max(-1)", "a.max(-1).values"),
     Call("square", "a.square()"),
     Call("clamp", "a.clamp(0, 1)"),
     Call("masked_fill", "a.masked_fill(a > 0, 0)"),
