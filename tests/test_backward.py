@@ -317,3 +317,12 @@ def test_the_same_bits_in_every_process(run_python: Any) -> None:
         "y.sum().backward(); print(x.grad.tobytes().hex())"
     )
     assert len({run_python(program, PYTHONHASHSEED=seed) for seed in "123"}) == 1
+
+
+def test_a_leaf_frozen_since_receives_nothing() -> None:
+    x, w = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+    y = (x * w).sum()
+    w.requires_grad = False
+    y.backward()
+    assert w.grad is None
+    assert x.grad is not None

@@ -108,6 +108,27 @@ def test_second_derivatives_pass_through() -> None:
     assert bg.gradgradcheck(lambda v: bg.checkpoint(lambda u: u.exp() * u, v), x)
 
 
+def test_second_derivatives_reach_what_lies_before() -> None:
+    x = Tensor([1.0, 2.0], dtype="float64", requires_grad=True)
+    y = bg.checkpoint(lambda h: h.sin(), x * 2).sum()
+    (g,) = bg.grad(y, x, create_graph=True)
+    (h,) = bg.grad(g.sum(), x)
+    np.testing.assert_allclose(h.data, -4 * np.sin(2 * x.data))
+
+
+def test_hooks_set_inside_run_once() -> None:
+    calls = []
+
+    def function(x: Tensor) -> Tensor:
+        h = x * 2
+        h.register_hook(lambda g: calls.append(type(g)))
+        return h.sin()
+
+    x = Tensor(1.0, requires_grad=True)
+    bg.checkpoint(function, x).backward()
+    assert calls == [np.ndarray]
+
+
 def test_grad_passes_through_to_an_intermediate() -> None:
     x, w = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
     h = x * x

@@ -224,6 +224,8 @@ class _Pass:
     def _hand(self, edge: Function | Tensor, grad: Any, fresh: bool) -> None:
         """Add a gradient to what has arrived at a call or a leaf."""
         if isinstance(edge, Tensor):
+            if not edge._requires_grad:  # frozen since
+                return
             if edge._hooks is None:
                 self._deliver(edge, grad, fresh)
                 return

@@ -167,13 +167,14 @@ class CrossEntropyBackward(Function):
     ) -> None:
         self._ignore, self._reduction = ignore_index, reduction
         self._needs_target = needs_grad(target)
-        self.save(x, target if isinstance(target, Tensor) else array_of(target))
+        kept = target if isinstance(target, Tensor) else array_of(target)
+        self.save(x, kept if needs_grad(x) else None)
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g (softmax(x) Σ t - t) / n, and -g log softmax(x) / n where the target is of probabilities."""
         x, target = self.saved_tensors
         t, count = target, prod(x.shape[:-1])
-        if target.dtype.kind != "f":
+        if target is not None and target.dtype.kind != "f":
             classes = array_of(target)
             t = distribution(classes, x.shape, x.dtype, self._ignore)  # (..., classes)
             count = int((classes != self._ignore).sum())
@@ -181,7 +182,7 @@ class CrossEntropyBackward(Function):
             g = g / max(count, 1)
         elif self._reduction == "none":
             g = g.reshape(*g.shape, 1)
-        grad_x = (softmax(x) * t.sum(axis=-1, keepdims=True) - t) * g
+        grad_x = None if t is None else (softmax(x) * t.sum(axis=-1, keepdims=True) - t) * g
         return grad_x, -log_softmax(x) * g if self._needs_target else None
 
 

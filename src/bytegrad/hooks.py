@@ -69,6 +69,8 @@ class Hooks:
         Raises:
             GraphError: a hook returned something of another shape or dtype.
         """
+        if isinstance(grad, np.generic):
+            grad = np.asarray(grad)
         for hook in tuple(self.before.values()):
             mine = hook(grad)
             if mine is None:

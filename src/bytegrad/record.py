@@ -146,6 +146,9 @@ class Probe:
     def __init__(self) -> None:
         self.read: dict[int, Tensor] = {}
         self.marker = Function()
+        self.marker.hooks = self.marker.edges = (
+            None  # hooks set on it are set again in the second run
+        )
 
     def note(self, inputs: tuple[Any, ...], output: Tensor) -> None:
         """Enter a call's inputs, and mark its output as made inside."""
@@ -249,6 +252,8 @@ def joined(array: Any, source: Edge) -> Tensor:
     """Return a Tensor over an array that has the history it was saved with."""
     if isinstance(source, Tensor):
         return source
+    if isinstance(array, Tensor):  # joined already, for `create_graph`
+        return array
     tensor = wrap(array)
     if source is not None:
         tensor._requires_grad = True
