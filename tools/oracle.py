@@ -34,34 +34,27 @@ INPUTS = {
 class Call(NamedTuple):
     """One call, as both engines read it: what a record shows is the very text that was run.
 
-    `F` is the engine's functional module. `grads` names the inputs that require a gradient; left empty, all do
-    that are floating.
+    `F` is the engine's functional module; `torch` stands only where PyTorch spells the call otherwise.
     """
 
     method: str
     call: str
     torch: str = ""
-    grads: str = ""
 
 
 CALLS = [
     Call("__add__", "a + b"),
     Call("__sub__", "a - b"),
     Call("__mul__", "a * b"),
-    Call("__mul__", "a * b", grads="a"),
     Call("__mul__", "a * 2.5"),
     Call("__truediv__", "a / b"),
-    Call("__truediv__", "a / b", grads="a"),
     Call("__truediv__", "a / 2.5"),
     Call("__truediv__", "2.5 / a"),
     Call("__neg__", "-a"),
     Call("__pow__", "a**b"),
-    Call("__pow__", "a**b", grads="a"),
     Call("__pow__", "a**3"),
     Call("__pow__", "2.5**a"),
     Call("__matmul__", "a @ W"),
-    Call("__matmul__", "a @ W", grads="a"),
-    Call("__matmul__", "a @ W", grads="W"),
     Call("exp", "a.exp()"),
     Call("log", "a.log()"),
     Call("sqrt", "a.sqrt()"),
@@ -79,12 +72,9 @@ CALLS = [
     Call("softplus", "a.softplus()", "F.softplus(a)"),
     Call("astype", "a.astype('float64')", "a.double()"),
     Call("maximum", "a.maximum(b)"),
-    Call("maximum", "a.maximum(b)", grads="a"),
     Call("maximum", "a.maximum(0)", "a.maximum(torch.tensor(0.0))"),
     Call("minimum", "a.minimum(b)"),
-    Call("minimum", "a.minimum(b)", grads="a"),
     Call("where", "a.where(a > b, b)"),
-    Call("where", "a.where(a > b, b)", grads="a"),
     Call("sum", "a.sum()"),
     Call("sum", "a.sum(-1)"),
     Call("mean", "a.mean()"),
@@ -110,30 +100,13 @@ CALLS = [
     ),
     Call("embedding", "table.embedding(rows)", "F.embedding(rows, table)"),
     Call("linear", "a.linear(W, bias)", "F.linear(a, W.T, bias)"),
-    Call("linear", "a.linear(W, bias)", "F.linear(a, W.T, bias)", grads="W bias"),
-    Call("linear", "a.linear(W, bias)", "F.linear(a, W.T, bias)", grads="bias"),
     Call("layer_norm", "a.layer_norm()", "F.layer_norm(a, (256,))"),
     Call("layer_norm", "a.layer_norm(scale, shift)", "F.layer_norm(a, (256,), scale, shift)"),
-    Call(
-        "layer_norm",
-        "a.layer_norm(scale, shift)",
-        "F.layer_norm(a, (256,), scale, shift)",
-        grads="shift",
-    ),
     Call("mse", "a.mse(b)", "F.mse_loss(a, b)"),
-    Call("mse", "a.mse(b)", "F.mse_loss(a, b)", grads="a"),
     Call("bce", "a.bce(b)", "F.binary_cross_entropy(a, b)"),
-    Call("bce", "a.bce(b)", "F.binary_cross_entropy(a, b)", grads="a"),
     Call("bce_with_logits", "a.bce_with_logits(b)", "F.binary_cross_entropy_with_logits(a, b)"),
-    Call(
-        "bce_with_logits",
-        "a.bce_with_logits(b)",
-        "F.binary_cross_entropy_with_logits(a, b)",
-        grads="a",
-    ),
     Call("cross_entropy", "a.cross_entropy(classes)", "F.cross_entropy(a, classes)"),
     Call("cross_entropy", "a.cross_entropy(b)", "F.cross_entropy(a, b)"),
-    Call("cross_entropy", "a.cross_entropy(b)", "F.cross_entropy(a, b)", grads="a"),
     # what is one operation there and several here, or finds ties otherwise
     Call("max with indices", "a.max(-1)", "a.max(-1).values"),
     Call("square", "a.square()"),
@@ -147,32 +120,40 @@ CALLS = [
 ]
 
 
-def names(call: Call) -> list[str]:
-    """Return the inputs that a call is made of."""
+def questions(call: Call) -> list[dict[str, str]]:
+    """Return what PyTorch is asked about a call: all inputs that can require a gradient do so, then each alone."""
     used = {node.id for node in ast.walk(ast.parse(call.call)) if isinstance(node, ast.Name)}
-    return [name for name in INPUTS if name in used]
+    names = [name for name in INPUTS if name in used]
+    floating = [name for name in names if INPUTS[name].startswith("float")]
+    return [
+        {
+            "method": call.method,
+            "call": call.call,
+            "torch": call.torch or call.call,
+            "inputs": " ".join(names),
+            "grads": grads,
+        }
+        for grads in dict.fromkeys([" ".join(floating), *floating])
+    ]
 
 
-def described(call: Call) -> dict[str, Any]:
-    """Return what a record says of a call before anything is measured."""
-    floating = [name for name in names(call) if INPUTS[name].startswith("float")]
-    return {
-        "method": call.method,
-        "call": call.call,
-        "torch": call.torch or call.call,
-        "inputs": " ".join(names(call)),
-        "grads": call.grads or " ".join(floating),
-    }
+def asked() -> list[dict[str, str]]:
+    """Return the questions of all calls, in the record's order."""
+    return sorted((q for call in CALLS for q in questions(call)), key=key)
 
 
-def measured(call: Call) -> dict[str, Any]:
-    """Return what PyTorch keeps for a call: each storage that its hooks report, once and whole.
+def key(record: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what tells one question of a record from all others."""
+    return record["method"], record["call"], record["grads"]
+
+
+def answered(record: dict[str, str]) -> dict[str, Any]:
+    """Return a question with what PyTorch keeps: each storage that its hooks report, once and whole.
 
     `kept` are all bytes; `new` those that are not an input's own memory.
     """
     import torch
 
-    record = described(call)
     inputs = {}
     for name in record["inputs"].split():
         dtype, _, shape = INPUTS[name].partition(" ")
@@ -198,14 +179,14 @@ def measured(call: Call) -> dict[str, Any]:
     nbytes, words = {}, {}
     for tensor in reported:
         storage = tensor.untyped_storage()
-        key = storage.data_ptr()
+        place = storage.data_ptr()
         dtype = str(tensor.dtype).removeprefix("torch.")
         shape = "×".join(map(str, tensor.shape)) or "scalar"
-        nbytes[key] = storage.nbytes()
-        words.setdefault(key, owners.get(key, f"new {dtype} {shape}"))
+        nbytes[place] = storage.nbytes()
+        words.setdefault(place, owners.get(place, f"new {dtype} {shape}"))
     return record | {
         "kept": sum(nbytes.values()),
-        "new": sum(size for key, size in nbytes.items() if key not in owners),
+        "new": sum(size for place, size in nbytes.items() if place not in owners),
         "saved": ", ".join(sorted(words.values())) or "nothing",
     }
 
@@ -217,13 +198,8 @@ def saved() -> dict[str, Any]:
     return {
         "version": torch.__version__.partition("+")[0],
         "inputs": INPUTS,
-        "calls": sorted(map(measured, CALLS), key=key),
+        "calls": list(map(answered, asked())),
     }
-
-
-def key(record: dict[str, Any]) -> tuple[str, str, str]:
-    """Return what tells one call of a record from all others."""
-    return record["method"], record["call"], record["grads"]
 
 
 def main() -> int:
@@ -246,7 +222,7 @@ def main() -> int:
     SAVED.parent.mkdir(exist_ok=True)
     text = json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)
     SAVED.write_text(f"{text}\n", encoding="utf-8")
-    print(f"{SAVED.name}: {len(record['calls'])} calls, PyTorch {record['version']}")
+    print(f"{SAVED.name}: {len(record['calls'])} answers of PyTorch {record['version']}")
     return 0
 
 
