@@ -9,7 +9,7 @@
 3.0
 """
 
-from bytegrad import budget, memory
+from bytegrad import budget, data, functional, memory, nn, optim, planner, random
 from bytegrad.anomaly import detect_anomaly
 from bytegrad.engine import grad
 from bytegrad.errors import (
@@ -22,6 +22,7 @@ from bytegrad.errors import (
     RangeError,
     ShapeError,
 )
+from bytegrad.joining import concatenate, maximum, minimum, split, stack, where
 from bytegrad.modes import enable_grad, grad_enabled, inference_mode, no_grad
 from bytegrad.numeric import gradcheck, gradgradcheck, numerical_gradient
 from bytegrad.patch import autograd_enabled, disable_autograd, enable_autograd
@@ -54,22 +55,34 @@ __all__ = [
     "budget",
     "checkpoint",
     "checkpoint_sequential",
+    "concatenate",
+    "data",
     "detect_anomaly",
     "disable_autograd",
     "draw",
     "enable_autograd",
     "enable_grad",
+    "functional",
     "grad",
     "grad_enabled",
     "gradcheck",
     "gradgradcheck",
     "inference_mode",
     "manual_seed",
+    "maximum",
     "memory",
+    "minimum",
+    "nn",
     "no_grad",
     "numerical_gradient",
     "ones",
+    "optim",
+    "planner",
     "randn",
+    "random",
+    "split",
+    "stack",
     "tracked",
+    "where",
     "zeros",
 ]

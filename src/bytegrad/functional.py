@@ -153,8 +153,13 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) 
     return tensor_of(x).layer_norm(scale, None if bias is None else tensor_of(bias), eps)
 
 
-def embedding(indices: Any, weight: Any) -> Tensor:
+def embedding(indices: Any, weight: Any, sparse: bool = False) -> Tensor:
     """Return row i of `weight` for each i in `indices`. Shapes: weight (V, d), result (*indices.shape, d).
+
+    Args:
+        indices: integers, of any shape.
+        weight: the table.
+        sparse: give the table a `RowSparse` gradient, of the rows that were asked for alone.
 
     Raises:
         DtypeError: the indices are not integers.
@@ -164,7 +169,7 @@ def embedding(indices: Any, weight: Any) -> Tensor:
     >>> embedding(np.array([1, 1, 0]), Tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
     [[3.0, 4.0], [3.0, 4.0], [1.0, 2.0]]
     """
-    return tensor_of(weight).embedding(indices)
+    return tensor_of(weight).embedding(indices, sparse)
 
 
 def dropout(

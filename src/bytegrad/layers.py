@@ -102,6 +102,7 @@ class Embedding(Module):
     Args:
         num_embeddings: V, how many rows there are.
         embedding_dim: d, how long each is.
+        sparse: whether the gradient shall hold the rows alone that were asked for (`RowSparse`).
         generator: where they are drawn from; None for `bytegrad.random.default_generator()`.
         dtype: of the table.
 
@@ -116,15 +117,17 @@ class Embedding(Module):
         self,
         num_embeddings: int,
         embedding_dim: int,
+        sparse: bool = False,
         generator: Generator | None = None,
         dtype: DTypeLike = "float32",
     ) -> None:
         shape = whole(num_embeddings, "num_embeddings"), whole(embedding_dim, "embedding_dim")
         self.weight = Parameter(random.witnessed(generator).standard_normal(shape), dtype)
+        self.sparse = sparse
 
     def forward(self, indices: Any) -> Tensor:
         """Return a row for each index."""
-        return functional.embedding(indices, self.weight)
+        return functional.embedding(indices, self.weight, self.sparse)
 
     def extra_repr(self) -> str:
         """Return how many rows, and how long."""

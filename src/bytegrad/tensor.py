@@ -13,6 +13,7 @@ from numbers import Number
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import kernels
@@ -23,6 +24,7 @@ from bytegrad.elements import Elements
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.fused import Fused
 from bytegrad.kernels import Array
+from bytegrad.random import witnessed
 from bytegrad.reductions import Reductions
 from bytegrad.shaping import Shapes
 
@@ -364,10 +366,22 @@ def wrap(array: Any) -> Tensor:
 Tensor._wrap = staticmethod(wrap)
 
 
-def randn(*shape: int, seed: int = 0, requires_grad: bool = False) -> Tensor:
-    """Return float32 draws from the standard normal distribution: the same ones for the same seed."""
-    draws = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
-    return wrap(draws).requires_grad_(requires_grad)
+def randn(
+    *shape: int,
+    seed: int | None = None,
+    generator: Generator | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Return float32 draws from the standard normal distribution.
+
+    Args:
+        shape: the lengths of the axes.
+        seed: draws the same numbers each time; left out, they come from `generator`.
+        generator: where to draw from; this thread's own (`bytegrad.random`) if left out.
+        requires_grad: whether the tensor shall receive a gradient.
+    """
+    source = witnessed(generator) if seed is None else np.random.default_rng(seed)
+    return wrap(source.standard_normal(shape, dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def zeros(*shape: int, requires_grad: bool = False) -> Tensor:
