@@ -213,6 +213,7 @@ def test_binder_installs_the_book_and_runs_a_supported_python() -> None:
         ("bash", ".binder/postBuild"),
         ("bash", ".ci/run"),
         ("sh", "tools/chromium"),
+        ("sh", "tools/pytorch"),
         ("sh", "tools/relock"),
         ("sh", "tools/venv"),
     ],
@@ -414,7 +415,7 @@ def test_help_is_the_default_and_lists_the_targets() -> None:
         check=True,
     ).stdout
     targets = re.findall(r"^make (\w+) +\S", listed, flags=re.MULTILINE)
-    assert " ".join(targets) == "help book test serve lock lint nbval relock clean"
+    assert " ".join(targets) == "help book test serve lock lint nbval oracle relock clean"
 
 
 @pytest.fixture(scope="module")
