@@ -66,6 +66,18 @@ def test_derivatives_of_any_order() -> None:
     assert found == [80.0, 160.0, 240.0, 240.0, 120.0]
 
 
+def test_mixed_derivatives_of_a_power_at_exponent_zero() -> None:
+    """d²(aⁿ)/da dn = aⁿ⁻¹ (1 + n log a): 1/a at n = 0, in either order; and no slope at 0⁰."""
+    a, n = number(2.0), number(0.0)
+    for first, second in [(a, n), (n, a)]:
+        (g,) = bg.grad(a**n, first, create_graph=True)
+        (mixed,) = bg.grad(g, second)
+        assert mixed.item() == 0.5
+    for exponent in (0, 0.0, number(0.0), np.float64(0)):
+        zero = number(0.0)
+        assert bg.grad(zero**exponent, zero)[0].item() == 0.0
+
+
 def test_a_hessian_vector_product() -> None:
     """H v of xᵀAx is (A + Aᵀ) v."""
     rng = np.random.default_rng(0)

@@ -142,6 +142,18 @@ def test_grad_runs_hooks_but_leaves_no_grad_behind() -> None:
     assert after == []
 
 
+def test_grad_calls_no_hook_beside_its_way() -> None:
+    w, v = leaf(1.0), leaf(1.0)
+    calls: list[str] = []
+    v.register_hook(lambda g: calls.append("a leaf not asked for"))
+    h = v * 2
+    h.register_hook(lambda g: calls.append("a result not on the way"))
+    bg.grad((w * h).sum(), w)
+    assert calls == []
+    bg.grad((w * v * 2).sum(), [w, v])
+    assert calls == ["a leaf not asked for"]
+
+
 @pytest.mark.parametrize(
     ("compute", "error", "text"),
     [

@@ -175,11 +175,13 @@ class _Pass:
             g = arriving.pop(fn, None)
             if g is None:  # no rule sent any gradient this way
                 continue
+            caught = wanted is not None and fn in wanted
+            if not caught and wanted is not None and fn not in self._needed:
+                continue  # it leads nowhere that was asked for
             if fn.hooks is not None:
                 g = self._hooked(fn, g)
-            if wanted is not None:
-                if fn in wanted:
-                    self.caught[fn] = g
+            if caught:
+                self.caught[fn] = g
                 if fn not in self._needed:
                     continue
             unfolded = self._differentiate(fn, g)
@@ -224,8 +226,8 @@ class _Pass:
     def _hand(self, edge: Function | Tensor, grad: Any, fresh: bool) -> None:
         """Add a gradient to what has arrived at a call or a leaf."""
         if isinstance(edge, Tensor):
-            if not edge._requires_grad:  # frozen since
-                return
+            if not edge._requires_grad or self._wanted is not None and edge not in self._wanted:
+                return  # frozen since, or not asked for
             if edge._hooks is None:
                 self._deliver(edge, grad, fresh)
                 return

@@ -96,8 +96,13 @@ class PowBackward(Function):
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g * n * a**(n-1), g * z * log(a)."""
         a, n, z = self.saved_tensors
-        # where n is 0 the slope is 0, whatever a**(n-1) would be; where a is 0, so is z * log(a)
-        grad_a = g * (n * a ** (n - 1 + (n == 0))) if self._needs_a else None
+        grad_a = None
+        if self._needs_a:
+            below, zero = n - 1, n == 0
+            if zero is not False:  # 0**0 is 1, whose slope is 0: not 0 * 0**-1
+                below = below + zero * (a == 0)
+            grad_a = g * (n * a**below)
+        # where a is 0, so is z * log(a)
         grad_n = None if z is None else g * (z * log(a + (a == 0)))
         return grad_a, grad_n
 
