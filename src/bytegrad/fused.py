@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 class Fused:
-    """Methods of `Tensor`: layers and losses that have a rule of their own."""
+    """Methods of `Tensor`: layers and losses that have a rule of their own.
+
+    A loss is averaged over its elements, added up, or left as it is: `reduction` is "mean", "sum" or "none".
+
+    Raises (all of them):
+        DtypeError: an argument is not of real numbers.
+    """
 
     __slots__ = ()
 
@@ -30,6 +36,9 @@ class Fused:
             DtypeError: the indices are not integers.
             RangeError: an index is not one of 0 … V-1.
             ShapeError: the table has not two axes.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).embedding([1, 0, 1]).tolist()
+        [[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]
         """
         rows = np.asarray(indices._data if hasattr(indices, "_data") else indices)
         if self.ndim != 2:
@@ -44,7 +53,7 @@ class Fused:
         return self._wrap(self._data[rows])
 
     def linear(self: "Tensor", weight: "Tensor", bias: Any = None) -> "Tensor":
-        """Return x @ weight + bias.
+        """Return x @ weight + bias. Shapes: x (..., in), result (..., out).
 
         Args:
             weight: shape (in, out).
@@ -52,6 +61,9 @@ class Fused:
 
         Raises:
             ShapeError: the last axis of x is not `in`, or the bias not `out` long.
+
+        >>> Tensor([1.0, 2.0]).linear(Tensor([[1.0], [10.0]]), Tensor([0.5])).tolist()
+        [21.5]
         """
         w, b = array_of(weight), None if bias is None else array_of(bias)
         x = self._data
@@ -73,7 +85,7 @@ class Fused:
     def layer_norm(
         self: "Tensor", weight: Any = None, bias: Any = None, eps: float = 1e-5
     ) -> "Tensor":
-        """Return (x - mean) / √(variance + eps) * weight + bias, with both taken over the last axis.
+        """Return (x - mean) / √(variance + eps) * weight + bias, with both taken over the last axis [ba2016].
 
         Args:
             weight: shape (d,), d the length of the last axis; or None for 1.
@@ -81,7 +93,10 @@ class Fused:
             eps: keeps the root away from 0.
 
         Raises:
-            ShapeError: weight or bias are not as long as the last axis.
+            ShapeError: weight or bias are not as long as the last axis, or that has no length.
+
+        >>> Tensor([1.0, 3.0]).layer_norm(eps=0.0).tolist()
+        [-1.0, 1.0]
         """
         x = floating(self._data)
         if not x.ndim or not x.shape[-1]:
@@ -100,11 +115,14 @@ class Fused:
         return self._wrap(y if bias is None else y + array_of(bias))
 
     def mse(self: "Tensor", target: Any, reduction: str = "mean") -> "Tensor":
-        """Return the squared error (x - target)², averaged, added up, or each ("mean", "sum", "none").
+        """Return the squared error (x - target)², averaged, added up, or each.
 
         Raises:
             ShapeError: the target is not of x's shape; it would be broadcast, and the mean be one of other numbers.
-            ValueError: another reduction.
+            ValueError: another reduction than "mean", "sum", "none".
+
+        >>> Tensor([1.0, 3.0]).mse(Tensor([1.0, 1.0])).item()
+        2.0
         """
         t = same_shape(self, target, "mse")
         return _loss(self, np.square(floating(self._data) - t), reduction, self.size)
@@ -116,6 +134,9 @@ class Fused:
             RangeError: a p outside 0 … 1.
             ShapeError: the target is not of p's shape.
             ValueError: another reduction than "mean", "sum", "none".
+
+        >>> Tensor([1.0, 0.0]).bce(Tensor([1.0, 1.0]), reduction="none").tolist()
+        [0.0, 100.0]
         """
         p, t = floating(self._data), same_shape(self, target, "bce")
         if p.size and not (p.min() >= 0 and p.max() <= 1):
@@ -131,6 +152,9 @@ class Fused:
         Raises:
             ShapeError: the target is not of x's shape.
             ValueError: another reduction than "mean", "sum", "none".
+
+        >>> Tensor([-1000.0]).bce_with_logits(Tensor([1.0])).item()
+        1000.0
         """
         x, t = floating(self._data), same_shape(self, target, "bce_with_logits")
         return _loss(self, kernels.softplus(x) - x * t, reduction, self.size)
@@ -149,6 +173,9 @@ class Fused:
             ShapeError: the target has neither shape.
             RangeError: a class number that is none; or "mean" where every sample is ignored.
             ValueError: another reduction.
+
+        >>> Tensor([[0.0, -1000.0]]).cross_entropy([1]).item()
+        1000.0
         """
         x, t = floating(self._data), array_of(target)
         if t.shape != (x.shape[:-1] if t.dtype.kind in "iu" else x.shape) or not x.ndim:

@@ -14,16 +14,31 @@ if TYPE_CHECKING:
 
 
 class Reductions:
-    """Methods of `Tensor`: sums, means, extremes and softmax."""
+    """Methods of `Tensor`: sums, means, extremes and softmax.
+
+    `axis` is a number, a tuple of them, or None for all; for softmax one number. A reduced axis is gone from the
+    result's shape, or has length 1 there under `keepdims`.
+
+    Raises (all of them):
+        ShapeError: an axis is not there, or is named twice.
+    """
 
     __slots__ = ()
 
     def sum(self: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Add up all elements, or those along `axis`."""
+        """Add up all elements, or those along `axis`.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).sum(axis=0).tolist()
+        [4.0, 6.0]
+        """
         return _reduced(np.sum, self, self._data, axis, keepdims)
 
     def mean(self: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
-        """Average all elements, or those along `axis`."""
+        """Average all elements, or those along `axis`.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).mean(axis=1, keepdims=True).tolist()
+        [[1.5], [3.5]]
+        """
         return _reduced(np.mean, self, floating(self._data), axis, keepdims)
 
     def max(self: "Tensor", axis: Axis = None, keepdims: bool = False) -> "Tensor":
@@ -31,6 +46,9 @@ class Reductions:
 
         Raises:
             ShapeError: there is no element.
+
+        >>> Tensor([1.0, 3.0, 2.0]).max().item()
+        3.0
         """
         return _reduced(np.max, self, self._data, axis, keepdims)
 
@@ -39,15 +57,30 @@ class Reductions:
 
         Raises:
             ShapeError: there is no element.
+
+        >>> Tensor([1.0, 3.0, 2.0]).min().item()
+        1.0
         """
         return _reduced(np.min, self, self._data, axis, keepdims)
 
     def softmax(self: "Tensor", axis: int = -1) -> "Tensor":
-        """Return exp(x) / Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf gives zeros."""
+        """Return exp(x) / Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf gives zeros.
+
+        The maximum is subtracted first, which changes nothing but the rounding [blanchard2021].
+
+        >>> Tensor([1000.0, 1000.0]).softmax().tolist()
+        [0.5, 0.5]
+        """
         return _reduced(kernels.softmax, self, self._data, axis)
 
     def log_softmax(self: "Tensor", axis: int = -1) -> "Tensor":
-        """Return x - log Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf stays so."""
+        """Return x - log Σ exp(x) along an axis: finite for every finite x; a row of nothing but -inf stays so.
+
+        The maximum is subtracted first, as for `softmax` [blanchard2021].
+
+        >>> Tensor([0.0, -1000.0]).log_softmax().tolist()
+        [0.0, -1000.0]
+        """
         return _reduced(kernels.log_softmax, self, self._data, axis)
 
 

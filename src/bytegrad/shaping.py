@@ -18,10 +18,15 @@ class Shapes:
     __slots__ = ()
 
     def reshape(self: "Tensor", *shape: Any) -> "Tensor":
-        """Return the same elements under another shape, given as ints or one tuple; -1 is worked out.
+        """Return the same elements under another shape, given as ints or one tuple; a view where possible.
+
+        One length may be -1: it is worked out.
 
         Raises:
             ShapeError: the number of elements differs.
+
+        >>> Tensor([1.0, 2.0, 3.0, 4.0]).reshape(2, -1).tolist()
+        [[1.0, 2.0], [3.0, 4.0]]
         """
         try:
             return self._wrap(self._data.reshape(*shape))
@@ -32,7 +37,14 @@ class Shapes:
             ) from None
 
     def transpose(self: "Tensor", axis0: int = -2, axis1: int = -1) -> "Tensor":
-        """Swap two axes, by default the last two; a view, no copy."""
+        """Swap `axis0` and `axis1`, by default the last two; a view, no copy.
+
+        Raises:
+            ShapeError: there are no such axes, or fewer than two.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).transpose().tolist()
+        [[1.0, 3.0], [2.0, 4.0]]
+        """
         if self._data.ndim < 2:
             raise ShapeError(
                 f"transpose of shape {self.shape}: there are no two axes to swap. Reshape to two first."
@@ -50,6 +62,9 @@ class Shapes:
 
         Raises:
             ShapeError: not every axis is named exactly once.
+
+        >>> Tensor([[[1.0, 2.0]]]).permute(2, 0, 1).shape
+        (2, 1, 1)
         """
         order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
         try:
@@ -65,6 +80,9 @@ class Shapes:
 
         Raises:
             ShapeError: the shape cannot be broadcast to that one.
+
+        >>> Tensor([[1.0], [2.0]]).broadcast_to(2, 3).tolist()
+        [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
         """
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
         try:
@@ -76,10 +94,14 @@ class Shapes:
             ) from None
 
     def concatenate(self: "Tensor", *others: Any, axis: int = 0) -> "Tensor":
-        """Join tensors along an axis that they have.
+        """Join this tensor and the `others`, one after the other, along an axis that they have; a copy.
 
         Raises:
-            ShapeError: the other axes differ, or there is no such axis.
+            ShapeError: the lengths along the other axes differ, or there is no such axis.
+            DtypeError: one of the others is not of real numbers.
+
+        >>> Tensor([1.0]).concatenate(Tensor([2.0]), Tensor([3.0])).tolist()
+        [1.0, 2.0, 3.0]
         """
         arrays = [self._data, *map(array_of, others)]
         try:
@@ -95,6 +117,9 @@ class Shapes:
 
         Raises:
             IndexingError: the index points outside, or is none.
+
+        >>> Tensor([[1.0, 2.0], [3.0, 4.0]])[:, 1].tolist()
+        [2.0, 4.0]
         """
         key = array_key(key)
         try:
@@ -107,10 +132,13 @@ class Shapes:
     def scatter(self: "Tensor", key: Any, shape: tuple[int, ...]) -> "Tensor":
         """Return zeros of `shape` with these elements added at ``[key]``: the transpose of indexing.
 
-        Where an index is named twice, both elements are added.
+        Where the `key` names an index twice, both elements are added.
 
         Raises:
             IndexingError: the index points outside that shape, or does not select this many elements.
+
+        >>> Tensor([1.0, 2.0, 4.0]).scatter([0, 2, 2], (3,)).tolist()
+        [1.0, 0.0, 6.0]
         """
         key = array_key(key)
         try:
