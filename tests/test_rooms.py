@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bytegrad as bg
 from bookproof import course, style, units
-from bytegrad import budget, timeline
+from bytegrad import budget, rules, timeline
 
 SRC = Path(bg.__file__).parent
 
@@ -156,6 +157,36 @@ def test_a_composite_touches_no_array() -> None:
 def test_rules_are_named_after_their_operation() -> None:
     assert all(rule.__name__.endswith("Backward") for rule in bg.RULES.values())
     assert len(set(bg.RULES.values())) == len(bg.RULES)
+
+
+COURSE = "Add Sub Mul Div Matmul Sum Reshape Transpose Permute Slice ReLU Sigmoid Softmax GELU MSE BCE CrossEntropy"
+
+
+@pytest.mark.parametrize("name", COURSE.split())
+def test_a_rule_works_by_hand(name: str) -> None:
+    """Each rule under the course's name: made from inputs, applied to a gradient, it gives the engine's."""
+    rule = getattr(rules, f"{name}Backward")
+    method = next(method for method, other in bg.RULES.items() if other is rule)
+    arguments: dict[str, list[Any]] = {
+        "reshape": [(6,)],
+        "permute": [(1, 0)],
+        "__getitem__": [(slice(None), 1)],
+        "bce": [np.full((2, 3), 0.25)],
+        "cross_entropy": [np.array([0, 2])],
+        "mse": [np.zeros((2, 3))],
+    }
+    rng = np.random.default_rng(0)
+    a = bg.Tensor(rng.uniform(0.2, 0.8, (2, 3)), requires_grad=True)
+    rest = arguments.get(method, [])
+    if method in ("__add__", "__sub__", "__mul__", "__truediv__", "__matmul__"):
+        shape = (3, 2) if method == "__matmul__" else (2, 3)
+        rest = [bg.Tensor(rng.uniform(0.2, 0.8, shape), requires_grad=True)]
+    y = getattr(a, method)(*rest)
+    g = np.ones(y.shape)
+    by_hand = rule(a, *rest).apply(g)
+    y.backward(g)
+    assert isinstance(by_hand, tuple)
+    np.testing.assert_array_equal(by_hand[0], a.grad)
 
 
 def test_public_names() -> None:

@@ -226,7 +226,7 @@ class _Pass:
     def _hand(self, edge: Function | Tensor, grad: Any, fresh: bool) -> None:
         """Add a gradient to what has arrived at a call or a leaf."""
         if isinstance(edge, Tensor):
-            if not edge._requires_grad or self._wanted is not None and edge not in self._wanted:
+            if not edge._requires_grad or (self._wanted is not None and edge not in self._wanted):
                 return  # frozen since, or not asked for
             if edge._hooks is None:
                 self._deliver(edge, grad, fresh)

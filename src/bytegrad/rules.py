@@ -9,12 +9,102 @@ are the engine's business.
 from math import prod
 from typing import Any
 
-from bytegrad import axis_rules as axis
-from bytegrad import element_rules as element
-from bytegrad import fused_rules as fused
+import numpy as np
+
+from bytegrad.axis_rules import (
+    BroadcastBackward,
+    ConcatenateBackward,
+    LogSoftmaxBackward,
+    MaxBackward,
+    MeanBackward,
+    MinBackward,
+    PermuteBackward,
+    ReshapeBackward,
+    ScatterBackward,
+    SliceBackward,
+    SoftmaxBackward,
+    SumBackward,
+    TransposeBackward,
+)
 from bytegrad.either import log
+from bytegrad.element_rules import (
+    AbsBackward,
+    CastBackward,
+    CosBackward,
+    ErfBackward,
+    ExpBackward,
+    GELUBackward,
+    LeakyReLUBackward,
+    LogBackward,
+    MaximumBackward,
+    MinimumBackward,
+    ReLUBackward,
+    SigmoidBackward,
+    SinBackward,
+    SoftplusBackward,
+    SqrtBackward,
+    TanhBackward,
+    WhereBackward,
+)
+from bytegrad.fused_rules import (
+    BCEBackward,
+    BCEWithLogitsBackward,
+    CrossEntropyBackward,
+    EmbeddingBackward,
+    LayerNormBackward,
+    LinearBackward,
+    MSEBackward,
+)
 from bytegrad.record import Function, needs_grad
 from bytegrad.tensor import Tensor
+
+__all__ = [
+    "RULES",
+    "AbsBackward",
+    "AddBackward",
+    "BCEBackward",
+    "BCEWithLogitsBackward",
+    "BroadcastBackward",
+    "CastBackward",
+    "ConcatenateBackward",
+    "CosBackward",
+    "CrossEntropyBackward",
+    "DivBackward",
+    "EmbeddingBackward",
+    "ErfBackward",
+    "ExpBackward",
+    "GELUBackward",
+    "LayerNormBackward",
+    "LeakyReLUBackward",
+    "LinearBackward",
+    "LogBackward",
+    "LogSoftmaxBackward",
+    "MSEBackward",
+    "MatmulBackward",
+    "MaxBackward",
+    "MaximumBackward",
+    "MeanBackward",
+    "MinBackward",
+    "MinimumBackward",
+    "MulBackward",
+    "NegBackward",
+    "PermuteBackward",
+    "PowBackward",
+    "ReLUBackward",
+    "ReshapeBackward",
+    "ScatterBackward",
+    "SigmoidBackward",
+    "SinBackward",
+    "SliceBackward",
+    "SoftmaxBackward",
+    "SoftplusBackward",
+    "SqrtBackward",
+    "SubBackward",
+    "SumBackward",
+    "TanhBackward",
+    "TransposeBackward",
+    "WhereBackward",
+]
 
 
 class AddBackward(Function):
@@ -91,7 +181,7 @@ class PowBackward(Function):
         z = None
         if needs_grad(n):
             z = output if output is not None else a**n
-        self.save(a, n, output=z)
+        self.save(a, n.item() if isinstance(n, np.generic) else n, output=z)
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g * n * a**(n-1), g * z * log(a)."""
@@ -154,47 +244,47 @@ RULES: dict[str, type[Function]] = {
     "__pow__": PowBackward,
     "__matmul__": MatmulBackward,
     # functions of each element
-    "exp": element.ExpBackward,
-    "log": element.LogBackward,
-    "sqrt": element.SqrtBackward,
-    "abs": element.AbsBackward,
-    "sin": element.SinBackward,
-    "cos": element.CosBackward,
-    "erf": element.ErfBackward,
-    "tanh": element.TanhBackward,
-    "sigmoid": element.SigmoidBackward,
-    "relu": element.ReLUBackward,
-    "leaky_relu": element.LeakyReLUBackward,
-    "gelu": element.GELUBackward,
-    "softplus": element.SoftplusBackward,
-    "astype": element.CastBackward,
+    "exp": ExpBackward,
+    "log": LogBackward,
+    "sqrt": SqrtBackward,
+    "abs": AbsBackward,
+    "sin": SinBackward,
+    "cos": CosBackward,
+    "erf": ErfBackward,
+    "tanh": TanhBackward,
+    "sigmoid": SigmoidBackward,
+    "relu": ReLUBackward,
+    "leaky_relu": LeakyReLUBackward,
+    "gelu": GELUBackward,
+    "softplus": SoftplusBackward,
+    "astype": CastBackward,
     # choices
-    "maximum": element.MaximumBackward,
-    "minimum": element.MinimumBackward,
-    "where": element.WhereBackward,
+    "maximum": MaximumBackward,
+    "minimum": MinimumBackward,
+    "where": WhereBackward,
     # along axes
-    "sum": axis.SumBackward,
-    "mean": axis.MeanBackward,
-    "max": axis.MaxBackward,
-    "min": axis.MinBackward,
-    "softmax": axis.SoftmaxBackward,
-    "log_softmax": axis.LogSoftmaxBackward,
+    "sum": SumBackward,
+    "mean": MeanBackward,
+    "max": MaxBackward,
+    "min": MinBackward,
+    "softmax": SoftmaxBackward,
+    "log_softmax": LogSoftmaxBackward,
     # shapes
-    "reshape": axis.ReshapeBackward,
-    "transpose": axis.TransposeBackward,
-    "permute": axis.PermuteBackward,
-    "broadcast_to": axis.BroadcastBackward,
-    "concatenate": axis.ConcatenateBackward,
-    "__getitem__": axis.SliceBackward,
-    "scatter": axis.ScatterBackward,
+    "reshape": ReshapeBackward,
+    "transpose": TransposeBackward,
+    "permute": PermuteBackward,
+    "broadcast_to": BroadcastBackward,
+    "concatenate": ConcatenateBackward,
+    "__getitem__": SliceBackward,
+    "scatter": ScatterBackward,
     # layers and losses
-    "embedding": fused.EmbeddingBackward,
-    "linear": fused.LinearBackward,
-    "layer_norm": fused.LayerNormBackward,
-    "mse": fused.MSEBackward,
-    "bce": fused.BCEBackward,
-    "bce_with_logits": fused.BCEWithLogitsBackward,
-    "cross_entropy": fused.CrossEntropyBackward,
+    "embedding": EmbeddingBackward,
+    "linear": LinearBackward,
+    "layer_norm": LayerNormBackward,
+    "mse": MSEBackward,
+    "bce": BCEBackward,
+    "bce_with_logits": BCEWithLogitsBackward,
+    "cross_entropy": CrossEntropyBackward,
 }
 
 for _rule in RULES.values():
