@@ -21,20 +21,33 @@ class Composites:
     __slots__ = ()
 
     def clone(self: "Tensor") -> "Tensor":
-        """Return a copy that stays in the graph: x * 1. Keeps nothing."""
+        """Return a copy that stays in the graph: x * 1. Keeps nothing.
+
+        >>> Tensor([1.0, 2.0]).clone().tolist()
+        [1.0, 2.0]
+        """
         return self * 1  # type: ignore[no-any-return]
 
     def square(self: "Tensor") -> "Tensor":
-        """Return x², as x * x. Keeps x."""
+        """Return x², as x * x. Keeps x.
+
+        >>> Tensor([-3.0]).square().tolist()
+        [9.0]
+        """
         return self * self  # type: ignore[no-any-return]
 
     def clamp(self: "Tensor", min: Any = None, max: Any = None) -> "Tensor":  # noqa: A002 - PyTorch's names
         """Return x, or the bound where x lies beyond it; there the gradient is 0, on the bound itself it passes.
 
+        Keeps one byte an element and bound.
+
+        Args:
+            min: the lower bound, a number or a Tensor that broadcasts; None for none.
+            max: the upper bound, likewise.
+
         Raises:
             ValueError: neither bound is given.
 
-        >>> from bytegrad import Tensor
         >>> Tensor([-2.0, 0.5, 3.0]).clamp(0, 1)
         Tensor([0. , 0.5, 1. ], dtype=float32)
         """
@@ -48,16 +61,25 @@ class Composites:
         return x if max is None else x.masked_fill(x > max, max)
 
     def masked_fill(self: "Tensor", mask: Any, value: Any) -> "Tensor":
-        """Return x, with `value` where the mask is True; no gradient goes there. Keeps one byte an element."""
+        """Return x, with `value` where the `mask` is True; no gradient goes there. Keeps one byte an element.
+
+        >>> Tensor([1.0, -2.0]).masked_fill(Tensor([False, True]), 0.0).tolist()
+        [1.0, 0.0]
+        """
         return self.where(mask == False, value)  # noqa: E712 - element by element
 
     def var(
         self: "Tensor", axis: Axis = None, correction: int = 1, keepdims: bool = False
     ) -> "Tensor":
-        """Return Σ(x - mean)² / (n - correction) over all elements, or those along `axis`.
+        """Return Σ(x - mean)² / (n - correction) over all elements, or those along `axis`. Keeps x - mean.
+
+        `axis` and `keepdims` are those of `sum`.
 
         Raises:
             ShapeError: there are not more than `correction` elements.
+
+        >>> Tensor([1.0, 3.0]).var().item(), Tensor([1.0, 3.0]).var(correction=0).item()
+        (2.0, 1.0)
         """
         apart = self - self.mean(axis, keepdims=True)
         total: Tensor = apart.square().sum(axis, keepdims)
@@ -74,25 +96,39 @@ class Composites:
     ) -> "Tensor":
         """Return the square root of the variance; where that is 0 the gradient is taken to be 0, as in PyTorch.
 
+        `axis`, `correction` and `keepdims` are those of `var`. Keeps x - mean, and the result.
+
         Raises:
             ShapeError: there are not more than `correction` elements.
+
+        >>> Tensor([1.0, 3.0]).std(correction=0).item()
+        1.0
         """
         variance = self.var(axis, correction, keepdims)
         spread = variance != 0  # elsewhere the root's slope is infinite
         return variance.where(spread, 1).sqrt().where(spread, 0)
 
     def logsumexp(self: "Tensor", axis: Axis = -1, keepdims: bool = False) -> "Tensor":
-        """Return log Σ exp(x) along an axis, without overflow: the maximum is taken out first."""
+        """Return log Σ exp(x) along `axis`, without overflow: the maximum is taken out first [blanchard2021].
+
+        Keeps an array of x's shape, and one of the result's.
+
+        >>> Tensor([1000.0, -1000.0]).logsumexp().item()
+        1000.0
+        """
         top = self.detach().max(axis, keepdims=True)
         top = top.masked_fill(top == -float("inf"), 0)
         total: Tensor = (self - top).exp().sum(axis, keepdims)
         return total.log() + top.reshape(total.shape)  # type: ignore[no-any-return]
 
     def squeeze(self: "Tensor", axis: int | None = None) -> "Tensor":
-        """Return x without its axes of length 1, or without this one.
+        """Return x without its axes of length 1, or without this one: a reshape, which keeps nothing.
 
         Raises:
             ShapeError: the axis is not there, or not of length 1.
+
+        >>> Tensor([[[1.0], [2.0]]]).squeeze().shape
+        (2,)
         """
         if axis is None:
             return self.reshape(tuple(n for n in self.shape if n != 1))
@@ -104,10 +140,13 @@ class Composites:
         return self.reshape(self.shape[:axis] + self.shape[axis + 1 :])
 
     def unsqueeze(self: "Tensor", axis: int) -> "Tensor":
-        """Return x with a new axis of length 1 at this place.
+        """Return x with a new axis of length 1 at the place `axis` of the new shape: a reshape, which keeps nothing.
 
         Raises:
             ShapeError: the place lies outside the new shape.
+
+        >>> Tensor([1.0, 2.0]).unsqueeze(-1).shape
+        (2, 1)
         """
         if not -self.ndim - 1 <= axis <= self.ndim:
             raise ShapeError(
@@ -118,10 +157,13 @@ class Composites:
         return self.reshape((*self.shape[:axis], 1, *self.shape[axis:]))
 
     def flatten(self: "Tensor", start: int = 0, end: int = -1) -> "Tensor":
-        """Return x with the axes from `start` to `end` (included) as one.
+        """Return x with the axes from `start` to `end` (included) as one: a reshape, which keeps nothing.
 
         Raises:
             ShapeError: an axis is not there, or `start` lies after `end`.
+
+        >>> Tensor([[[1.0], [2.0]]]).flatten(1).shape
+        (1, 2)
         """
         rank = max(self.ndim, 1)
         if not (-rank <= start < rank and -rank <= end < rank and start % rank <= end % rank):
@@ -134,7 +176,14 @@ class Composites:
         return self.reshape((*self.shape[:start], middle, *self.shape[end + 1 :]))
 
     def swapaxes(self: "Tensor", axis0: int, axis1: int) -> "Tensor":
-        """Swap two axes, under NumPy's name."""
+        """Swap `axis0` and `axis1`: `transpose` under NumPy's name.
+
+        Raises:
+            ShapeError: there are no such axes.
+
+        >>> Tensor([[1.0, 2.0]]).swapaxes(0, 1).shape
+        (2, 1)
+        """
         return self.transpose(axis0, axis1)
 
     @property

@@ -103,28 +103,69 @@ class Editable:
     __slots__ = ()
 
     def add_(self: "Tensor", other: Any) -> "Tensor":
-        """Add to every element, in place."""
+        """Add to every element, in place.
+
+        >>> Tensor([1.0, 2.0]).add_(10).tolist()
+        [11.0, 12.0]
+        """
         return _edit(self, "x.add_(y)", "x = x + y", np.add, other)
 
     def sub_(self: "Tensor", other: Any) -> "Tensor":
-        """Subtract from every element, in place."""
+        """Subtract from every element, in place.
+
+        >>> Tensor([1.0, 2.0]).sub_(1).tolist()
+        [0.0, 1.0]
+        """
         return _edit(self, "x.sub_(y)", "x = x - y", np.subtract, other)
 
     def mul_(self: "Tensor", other: Any) -> "Tensor":
-        """Multiply every element, in place."""
+        """Multiply every element, in place.
+
+        >>> Tensor([1.0, 2.0]).mul_(10).tolist()
+        [10.0, 20.0]
+        """
         return _edit(self, "x.mul_(y)", "x = x * y", np.multiply, other)
 
     def copy_(self: "Tensor", other: Any) -> "Tensor":
-        """Write other numbers over these, broadcast and cast to the tensor's dtype."""
+        """Write other numbers over these, broadcast and cast to the tensor's dtype.
+
+        >>> Tensor([1.0, 2.0]).copy_([3, 4]).tolist()
+        [3.0, 4.0]
+        """
         return _edit(self, "x.copy_(y)", "x = y", _replaced, other)
 
     def fill_(self: "Tensor", number: float) -> "Tensor":
-        """Write one number into every element."""
+        """Write one number into every element.
+
+        >>> Tensor([1.0, 2.0]).fill_(7).tolist()
+        [7.0, 7.0]
+        """
         return _edit(self, "x.fill_(n)", "x = x * 0 + n", _replaced, number)
 
     def zero_(self: "Tensor") -> "Tensor":
-        """Write 0 into every element."""
+        """Write 0 into every element.
+
+        >>> Tensor([1.0, 2.0]).zero_().tolist()
+        [0.0, 0.0]
+        """
         return _edit(self, "x.zero_()", "x = x * 0", _replaced, 0)
+
+    def __iadd__(self: "Tensor", other: Any) -> Any:
+        """Return x + y, a new tensor; likewise the other operators with ``=``."""
+        _refuse_rebinding(self, "x += y", "x.add_(y)")
+        return self + other
+
+    def __isub__(self: "Tensor", other: Any) -> Any:
+        _refuse_rebinding(self, "x -= y", "x.sub_(y)")
+        return self - other
+
+    def __imul__(self: "Tensor", other: Any) -> Any:
+        _refuse_rebinding(self, "x *= y", "x.mul_(y)")
+        return self * other
+
+    def __itruediv__(self: "Tensor", other: Any) -> Any:
+        _refuse_rebinding(self, "x /= y", "x.mul_(1 / y)")
+        return self / other
 
     def __setitem__(self: "Tensor", key: Any, value: Any) -> None:
         _refuse_recorded(self, value, "x[…] = y", "x = y.where(mask, x)")
@@ -175,6 +216,15 @@ def _refuse_recorded(x: "Tensor", other: Any, seen: str, remedy: str) -> None:
         raise GraphError(
             f"{seen} where y requires grad: an edit in place is not recorded, and the gradient of y would be lost. "
             f"Write {remedy}; or, if no gradient shall see it, use y.detach()."
+        )
+
+
+def _refuse_rebinding(x: "Tensor", seen: str, remedy: str) -> None:
+    """Refuse what would leave a parameter as it was, without a word."""
+    if x._requires_grad and not state.recording:
+        raise GraphError(
+            f"{seen} under no_grad() on a Tensor that requires grad: it makes a new tensor and gives it the name x, while "
+            f"the old one, which a model or an optimizer holds, stays as it was. Write {remedy} to change that."
         )
 
 
