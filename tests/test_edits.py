@@ -178,6 +178,33 @@ def test_plus_equals_makes_a_new_tensor() -> None:
     assert not y.is_leaf
 
 
+@pytest.mark.parametrize(
+    ("edit", "seen", "remedy"),
+    [
+        ("x += 1", "x += y", "x.add_(y)"),
+        ("x -= 1", "x -= y", "x.sub_(y)"),
+        ("x *= 2", "x *= y", "x.mul_(y)"),
+        ("x /= 2", "x /= y", "x.mul_(1 / y)"),
+    ],
+)
+def test_plus_equals_does_not_pretend_to_step(edit: str, seen: str, remedy: str) -> None:
+    """Under no_grad it would leave the parameter as it was, without a word."""
+    x = leaf(1.0)
+    with bg.no_grad(), pytest.raises(bg.GraphError) as raised:
+        exec(edit, {"x": x})
+    assert str(raised.value) == (
+        f"{seen} under no_grad() on a Tensor that requires grad: it makes a new tensor and gives it the name x, while "
+        f"the old one, which a model or an optimizer holds, stays as it was. Write {remedy} to change that."
+    )
+    names = {"x": x}
+    exec(edit, names)  # recorded, outside
+    assert not names["x"].is_leaf
+    plain = {"x": Tensor([4.0])}
+    with bg.no_grad():
+        exec(edit, plain)
+    assert plain["x"].tolist() != [4.0]
+
+
 def test_versions_are_forgotten_with_their_arrays() -> None:
     gc.collect()
     before = len(edits._histories)

@@ -124,6 +124,41 @@ def test_ignored_samples_have_no_gradient_and_do_not_count() -> None:
     assert x.cross_entropy(np.array([-100] * 3), reduction="sum").item() == 0.0
 
 
+def test_one_hot_targets_of_any_dtype() -> None:
+    x = leaf([[1.0, 2.0], [5.0, 1.0]])
+    expected = x.cross_entropy(np.array([0, 1])).item()
+    for dtype in (bool, int, "uint8", "float32", "float64"):
+        x.zero_grad()
+        loss = x.cross_entropy(np.eye(2, dtype=dtype))
+        assert loss.item() == expected
+        loss.backward()
+        np.testing.assert_allclose(x.grad.sum(axis=1), 0, atol=1e-7)
+
+
+def test_numbers_in_text() -> None:
+    loss = Tensor(0.12345)
+    assert f"{loss:.3f}" == "0.123"
+    assert f"{loss}" == repr(loss)
+    with pytest.raises(bg.ShapeError, match=r"item\(\) of shape \(2,\)"):
+        f"{Tensor([1.0, 2.0]):.3f}"
+    x = leaf([[1.0, 3.0], [5.0, 2.0]])
+    assert x.argmax().item() == 2
+    assert x.argmax(axis=0).tolist() == [1, 0]
+    with pytest.raises(bg.ShapeError, match="Name an axis from -2 to 1 that has elements"):
+        x.argmax(axis=3)
+
+
+def test_gradcheck_needs_autograd() -> None:
+    x = leaf([1.0], "float64")
+    bg.disable_autograd()
+    with pytest.raises(bg.GraphError) as raised:
+        bg.gradcheck(lambda x: x * 2, x)
+    assert str(raised.value) == (
+        "gradcheck() while autograd is off: operations record nothing now, and there is no gradient to check. "
+        "Call bytegrad.enable_autograd() first."
+    )
+
+
 def test_masked_logits_do_not_spoil_cross_entropy() -> None:
     """A class of logit -inf without weight counts nothing: 0 * -inf is not allowed to be NaN."""
     x = leaf([[0.0, -float("inf"), 0.0]])
@@ -403,6 +438,14 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
         (
             "cross_entropy of logits (2, 3) with target (1,) of int64: class numbers have shape (2,), probabilities "
             "(2, 3). Put the classes on the last axis."
+        ),
+    ),
+    (
+        lambda x: x.cross_entropy(np.array([0.0, 1.0])),
+        bg.DtypeError,
+        (
+            "cross_entropy with class numbers of float64: a class has a whole number. "
+            "Use integers, as in .astype('int64')."
         ),
     ),
     (

@@ -74,7 +74,7 @@ PARTS = ["tensor", "elements", "reductions", "shaping", "fused"]
 
 #: Methods of Tensor that make a Tensor and have no derivative, each for a reason that its docstring gives.
 WITHOUT_GRADIENT = {
-    *("detach", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
+    *("detach", "argmax", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"),
     "_meet",  # makes a Tensor of a number
 }
 

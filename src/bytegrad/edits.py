@@ -223,8 +223,8 @@ def _refuse_rebinding(x: "Tensor", seen: str, remedy: str) -> None:
     """Refuse what would leave a parameter as it was, without a word."""
     if x._requires_grad and not state.recording:
         raise GraphError(
-            f"{seen} under no_grad() on a Tensor that requires grad: it makes a new tensor and gives it the name x, while "
-            f"the old one, which a model or an optimizer holds, stays as it was. Write {remedy} to change that."
+            f"{seen} under no_grad() on a Tensor that requires grad: it makes a new tensor and gives it the name x, "
+            f"while the old one, which a model or an optimizer holds, stays as it was. Write {remedy} to change that."
         )
 
 

@@ -165,7 +165,7 @@ class Fused:
         """Return -Σ t log softmax(x) over the classes on the last axis, averaged over the samples that count.
 
         Args:
-            target: class numbers of x's shape without its last axis; or probabilities (one-hot rows) of x's shape.
+            target: class numbers of x's shape without its last axis; or probabilities, say one-hot rows, of x's shape.
             ignore_index: the class number of samples to leave out.
             reduction: "mean", "sum" or "none".
 
@@ -178,13 +178,18 @@ class Fused:
         1000.0
         """
         x, t = floating(self._data), array_of(target)
-        if t.shape != (x.shape[:-1] if t.dtype.kind in "iu" else x.shape) or not x.ndim:
+        if (t.shape != x.shape[:-1] and t.shape != x.shape) or not x.ndim:
             raise ShapeError(
                 f"cross_entropy of logits {x.shape} with target {t.shape} of {t.dtype}: class numbers have shape "
                 f"{x.shape[:-1]}, probabilities {x.shape}. Put the classes on the last axis."
             )
         count = prod(x.shape[:-1])
-        if t.dtype.kind != "f":
+        if t.shape != x.shape:
+            if t.dtype.kind not in "iu":
+                raise DtypeError(
+                    f"cross_entropy with class numbers of {t.dtype}: a class has a whole number. "
+                    "Use integers, as in .astype('int64')."
+                )
             kept = t != ignore_index
             within(t[kept], x.shape[-1], "cross_entropy target", "class")
             count = int(kept.sum())

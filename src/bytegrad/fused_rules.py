@@ -175,9 +175,10 @@ class CrossEntropyBackward(Function):
         x, target = self.saved_tensors
         t, count = target, prod(x.shape[:-1])
         if target is not None and target.dtype.kind != "f":
-            classes = array_of(target)
-            t = distribution(classes, x.shape, x.dtype, self._ignore)  # (..., classes)
-            count = int((classes != self._ignore).sum())
+            numbers = array_of(target)
+            t = distribution(numbers, x.shape, x.dtype, self._ignore)  # (..., classes)
+            if target.shape != x.shape:
+                count = int((numbers != self._ignore).sum())
         if self._reduction == "mean":
             g = g / max(count, 1)
         elif self._reduction == "none":

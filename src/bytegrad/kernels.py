@@ -129,8 +129,8 @@ def distribution(target: Array, shape: tuple[int, ...], dtype: Any, ignore_index
         dtype: the dtype of the result.
         ignore_index: the class number that stands for "leave this sample out".
     """
-    if target.dtype.kind == "f":
-        return target
+    if target.shape == shape:
+        return target if target.dtype.kind == "f" else target.astype(dtype)
     kept = np.flatnonzero(target != ignore_index)
     rows = np.zeros((target.size, shape[-1]), dtype=dtype)  # (samples, classes)
     rows[kept, target.ravel()[kept]] = 1

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from bytegrad.engine import grad
-from bytegrad.errors import DtypeError, GradcheckError
+from bytegrad.errors import DtypeError, GradcheckError, GraphError
 from bytegrad.kernels import Array
 from bytegrad.modes import enable_grad, no_grad
+from bytegrad.patch import autograd_enabled
 from bytegrad.tensor import Tensor, wrap
 
 
@@ -79,6 +80,7 @@ def gradcheck(
         GradcheckError: a gradient differs; says for which input and element, and both numbers.
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
+        GraphError: autograd is off.
     """
     checked = _checked(inputs, eps)
 
@@ -115,6 +117,11 @@ def gradcheck(
 
 def _checked(inputs: tuple[Tensor, ...], eps: float) -> list[int]:
     """Return which inputs are to be checked."""
+    if not autograd_enabled():
+        raise GraphError(
+            "gradcheck() while autograd is off: operations record nothing now, and there is no gradient to check. "
+            "Call bytegrad.enable_autograd() first."
+        )
     checked = [i for i, x in enumerate(inputs) if x.requires_grad]
     if not checked:
         raise ValueError(
@@ -153,6 +160,7 @@ def gradgradcheck(
             input after the last one is d(loss)/d(output).
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
+        GraphError: autograd is off.
 
     >>> from bytegrad import enable_autograd
     >>> enable_autograd(quiet=True)

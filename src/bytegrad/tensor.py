@@ -126,8 +126,34 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     def __int__(self) -> int:
         return int(self.item())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
+    def argmax(self, axis: int | None = None) -> "Tensor":
+        """Return the index of the largest element, or of the largest along `axis`; the first, where several are.
+
+        An index has no derivative, so no gradient flows.
+
+        Raises:
+            ShapeError: there is no such axis, or no element.
+
+        >>> Tensor([[1.0, 3.0], [5.0, 2.0]]).argmax(axis=1).tolist()
+        [1, 0]
+        """
+        try:
+            return wrap(np.argmax(self._data, axis))
+        except ValueError as error:
+            raise ShapeError(
+                f"argmax of shape {self.shape} along axis {axis}: {error}. "
+                f"Name an axis from {-self.ndim} to {self.ndim - 1} that has elements."
+            ) from None
+
     def tolist(self) -> Any:
-        """Return the elements as Python numbers in nested lists."""
+        """Return the elements as Python numbers in nested lists.
+
+        >>> Tensor([[1, 2]]).tolist()
+        [[1.0, 2.0]]
+        """
         return self._data.tolist()
 
     def __len__(self) -> int:
@@ -159,6 +185,9 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
 
         Raises:
             ShapeError: there is not exactly one element.
+
+        >>> Tensor([2.5]).item()
+        2.5
         """
         if self._data.size != 1:
             raise ShapeError(
@@ -172,6 +201,9 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
 
         Raises:
             GraphError: the tensor requires a gradient, which would be lost without a trace.
+
+        >>> Tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
         """
         if self.requires_grad:
             raise GraphError(
@@ -184,7 +216,11 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def detach(self) -> "Tensor":
-        """Return a tensor over the same memory that no gradient flows through."""
+        """Return a tensor over the same memory that no gradient flows through.
+
+        >>> Tensor([1.0, 2.0], requires_grad=True).detach()
+        Tensor([1., 2.], dtype=float32)
+        """
         return wrap(self._data)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
@@ -219,12 +255,18 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         self._requires_grad = bool(wanted)
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Set `requires_grad` and return the tensor itself."""
+        """Set `requires_grad` and return the tensor itself.
+
+        >>> Tensor([1.0, 2.0]).requires_grad_()
+        Tensor([1., 2.], dtype=float32, requires_grad=True)
+        """
         self.requires_grad = requires_grad
         return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Fill `grad` of the leaves; asleep until `bytegrad.enable_autograd()`.
+
+        `gradient` and `retain_graph` are those of `bytegrad.engine.backward`, which then takes this one's place.
 
         Raises:
             GraphError: always, here.
@@ -232,15 +274,27 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         _asleep("backward")
 
     def retain_grad(self) -> None:
-        """Ask for the `grad` of an intermediate tensor; asleep until `bytegrad.enable_autograd()`."""
+        """Ask for the `grad` of an intermediate tensor; asleep until `bytegrad.enable_autograd()`.
+
+        Raises:
+            GraphError: always, here.
+        """
         _asleep("retain_grad")
 
     def register_hook(self, hook: Callable[[Any], Any]) -> Any:
-        """Call `hook` with each gradient of this tensor; asleep until `bytegrad.enable_autograd()`."""
+        """Call `hook` with each gradient of this tensor; asleep until `bytegrad.enable_autograd()`.
+
+        Raises:
+            GraphError: always, here.
+        """
         _asleep("register_hook")
 
     def register_post_accumulate_grad_hook(self, hook: Callable[["Tensor"], Any]) -> Any:
-        """Call `hook` once this leaf's `grad` is whole; asleep until `bytegrad.enable_autograd()`."""
+        """Call `hook` once this leaf's `grad` is whole; asleep until `bytegrad.enable_autograd()`.
+
+        Raises:
+            GraphError: always, here.
+        """
         _asleep("register_post_accumulate_grad_hook")
 
     def zero_grad(self) -> None:
@@ -303,11 +357,19 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     # Functions of pairs.
 
     def maximum(self, other: Any) -> "Tensor":
-        """Return the larger of each two elements; where they are equal they share the gradient."""
+        """Return the larger of each two elements; where they are equal they share the gradient.
+
+        >>> Tensor([1.0, 5.0]).maximum(3).tolist()
+        [3.0, 5.0]
+        """
         return _paired(np.maximum, self, other, "maximum")
 
     def minimum(self, other: Any) -> "Tensor":
-        """Return the smaller of each two elements; where they are equal they share the gradient."""
+        """Return the smaller of each two elements; where they are equal they share the gradient.
+
+        >>> Tensor([1.0, 5.0]).minimum(3).tolist()
+        [1.0, 3.0]
+        """
         return _paired(np.minimum, self, other, "minimum")
 
     def where(self, condition: Any, other: Any) -> "Tensor":
@@ -320,6 +382,9 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         Raises:
             DtypeError: the condition is not of booleans.
             ShapeError: the shapes do not broadcast.
+
+        >>> Tensor([1.0, 5.0]).where(Tensor([True, False]), 0.0).tolist()
+        [1.0, 0.0]
         """
         mask = np.asarray(condition._data if isinstance(condition, Tensor) else condition)
         if mask.dtype != bool:
@@ -379,18 +444,29 @@ def randn(
         seed: draws the same numbers each time; left out, they come from `generator`.
         generator: where to draw from; this thread's own (`bytegrad.random`) if left out.
         requires_grad: whether the tensor shall receive a gradient.
+
+    >>> bool((randn(2, 3, seed=7).data == randn(2, 3, seed=7).data).all())
+    True
     """
     source = witnessed(generator) if seed is None else np.random.default_rng(seed)
     return wrap(source.standard_normal(shape, dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def zeros(*shape: int, requires_grad: bool = False) -> Tensor:
-    """Return a float32 tensor of zeros."""
+    """Return a float32 tensor of zeros, of this `shape`.
+
+    >>> zeros(2, 3).shape
+    (2, 3)
+    """
     return wrap(np.zeros(shape, dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def ones(*shape: int, requires_grad: bool = False) -> Tensor:
-    """Return a float32 tensor of ones."""
+    """Return a float32 tensor of ones, of this `shape`.
+
+    >>> ones(2).tolist()
+    [1.0, 1.0]
+    """
     return wrap(np.ones(shape, dtype=np.float32)).requires_grad_(requires_grad)
 
 
