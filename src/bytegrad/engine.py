@@ -22,6 +22,9 @@ from bytegrad.watch import tell, watchers
 def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -> None:
     """Add d(tensor)/d(leaf) to the `grad` of every leaf that requires one, and free the graph along the way.
 
+    One walk from the result to the leaves, reverse accumulation [griewank2008]: each recorded call is passed once. What
+    a rule saved is freed as soon as the rule has run.
+
     Args:
         tensor: where to start.
         gradient: d(loss)/d(tensor), of the tensor's shape; may be left out for a single element, and is then 1.
@@ -32,6 +35,13 @@ def backward(tensor: Tensor, gradient: Any = None, retain_graph: bool = False) -
         ShapeError: no gradient was given for more than one element, or one of another shape; or a
             rule returned gradients that do not fit its inputs.
         DtypeError: the gradient is not of real numbers; or a rule returned something that is none.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    array([2., 4.], dtype=float32)
     """
     if not tensor.requires_grad:
         raise GraphError(
@@ -65,7 +75,9 @@ def grad(
     Raises:
         GraphError: an output or input requires no gradient, an input was not used, the graph was freed, or an array
             that a rule saved was edited.
-        ShapeError: a gradient is missing for an output of more than one element, or has another shape than it.
+        ShapeError: a gradient is missing for an output of more than one element, or has another shape than it; or
+            a rule returned gradients that do not fit its inputs.
+        DtypeError: a gradient is not of real numbers; or a rule returned something that is none.
 
     >>> from bytegrad import enable_autograd
     >>> enable_autograd(quiet=True)

@@ -16,32 +16,64 @@ Each message has three parts: what was seen, why it cannot work, what to do.
 
 
 class BytegradError(Exception):
-    """The base of every error that the engine raises on purpose."""
+    """The base of every error that the engine raises on purpose.
+
+    >>> issubclass(ShapeError, BytegradError)
+    True
+    """
 
 
 class ShapeError(BytegradError, ValueError):
-    """Shapes that do not fit together."""
+    """Shapes that do not fit together.
+
+    >>> issubclass(ShapeError, ValueError)
+    True
+    """
 
 
 class DtypeError(BytegradError, TypeError):
-    """Data, or a request for gradients, of a kind that cannot work."""
+    """Data, or a request for gradients, of a kind that cannot work.
+
+    >>> issubclass(DtypeError, TypeError)
+    True
+    """
 
 
 class RangeError(BytegradError, ValueError):
-    """A number outside what the operation is defined for."""
+    """A number outside what the operation is defined for.
+
+    >>> issubclass(RangeError, ValueError)
+    True
+    """
 
 
 class IndexingError(BytegradError, IndexError):
-    """An index that points at nothing."""
+    """An index that points at nothing.
+
+    >>> issubclass(IndexingError, IndexError)
+    True
+    """
 
 
 class GraphError(BytegradError, RuntimeError):
-    """A backward pass for which there is no graph, or none any more."""
+    """A backward pass for which there is no graph, or none any more.
+
+    >>> issubclass(GraphError, RuntimeError)
+    True
+    """
 
 
 class AnomalyError(GraphError):
-    """A NaN or an infinity, found where it was made."""
+    """A NaN or an infinity, found where it was made.
+
+    >>> issubclass(AnomalyError, GraphError)
+    True
+    """
 
 
 class GradcheckError(BytegradError, AssertionError):
-    """An analytic gradient that differs from the finite difference."""
+    """An analytic gradient that differs from the finite difference.
+
+    >>> issubclass(GradcheckError, AssertionError)
+    True
+    """

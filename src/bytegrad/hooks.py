@@ -15,7 +15,15 @@ _handles = itertools.count()
 
 
 class Handle:
-    """What registering a hook returns: `remove` takes the hook away. Also a block: ``with x.register_hook(f): …``."""
+    """What registering a hook returns: `remove` takes the hook away. Also a block: ``with x.register_hook(f): …``.
+
+    Args:
+        hooks: the table that the hook is entered in.
+
+    >>> from bytegrad.nn import ReLU
+    >>> handle = ReLU().register_forward_hook(print)
+    >>> handle.remove()
+    """
 
     def __init__(self, hooks: dict[int, Any]) -> None:
         self._hooks = hooks
@@ -126,11 +134,19 @@ def register_hook(tensor: Tensor, hook: Callable[[Any], Any]) -> Handle:
 def register_post_accumulate_grad_hook(tensor: Tensor, hook: Callable[[Tensor], Any]) -> Handle:
     """Call `hook` with this leaf as soon as a backward pass has added all of its gradient to `grad`.
 
-    That is before the pass is over: the leaves used last are ready first.
+    That is before the pass is over: the leaves used last are ready first. So an optimizer can step each parameter and
+    drop its gradient before the next one is there.
 
     Raises:
         GraphError: the tensor requires no gradient, or is no leaf.
         TypeError: the hook cannot be called.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with x.register_post_accumulate_grad_hook(lambda leaf: print(leaf.grad)):
+    ...     (x * x).sum().backward()
+    [2. 4.]
     """
     _refuse_untracked(tensor, "register_post_accumulate_grad_hook")
     if not tensor.is_leaf:
@@ -146,6 +162,15 @@ def retain_grad(tensor: Tensor) -> None:
 
     Raises:
         GraphError: the tensor requires no gradient.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = x * 3
+    >>> y.retain_grad()
+    >>> y.sum().backward()
+    >>> y.grad
+    array([1., 1.], dtype=float32)
     """
     _refuse_untracked(tensor, "retain_grad")
     if tensor._grad_fn is not None:

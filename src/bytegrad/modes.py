@@ -108,6 +108,13 @@ class inference_mode(no_grad):  # noqa: N801 - PyTorch's name
     """Record nothing inside: `no_grad` under the name that says what the block is for.
 
     PyTorch's saves the version counters as well; here they cost nothing until an array is edited.
+
+    Raises:
+        TypeError: it decorates a coroutine.
+
+    >>> with inference_mode():
+    ...     grad_enabled()
+    False
     """
 
 
@@ -126,7 +133,11 @@ class enable_grad(_Mode):  # noqa: N801 - PyTorch's name
 
 
 def grad_enabled() -> bool:
-    """Tell whether calls of this thread are recorded, once autograd is on."""
+    """Tell whether calls of this thread are recorded, once autograd is on.
+
+    >>> grad_enabled()
+    True
+    """
     return state.recording
 
 

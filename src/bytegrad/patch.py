@@ -63,7 +63,12 @@ def enable_autograd(rules: Mapping[str, Any] | None = None, quiet: bool = False)
 
 
 def disable_autograd() -> None:
-    """Give `Tensor` its forward-only methods back, the very same ones. Calling it twice changes nothing."""
+    """Give `Tensor` its forward-only methods back, the very same ones. Calling it twice changes nothing.
+
+    >>> disable_autograd()
+    >>> autograd_enabled()
+    False
+    """
     for name, method in _plain.items():
         if method is None:
             delattr(Tensor, name)
@@ -73,7 +78,12 @@ def disable_autograd() -> None:
 
 
 def autograd_enabled() -> bool:
-    """Tell whether operations record themselves."""
+    """Tell whether operations record themselves.
+
+    >>> enable_autograd(quiet=True)
+    >>> autograd_enabled()
+    True
+    """
     return bool(_plain)
 
 

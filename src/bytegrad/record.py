@@ -35,6 +35,11 @@ class Function:
     Under ``grad(…, create_graph=True)`` the same `apply` runs on Tensors: `g` is one, and so is each array that was
     saved with `save`. So a rule is written with operations that arrays and Tensors share (`bytegrad.either`).
 
+    Args:
+        inputs: what the operation was called with.
+        output: what it returned; a rule that keeps it computes it anew where it is left out.
+        metadata: what the operation was given by name.
+
     Attributes:
         saved_tensors: the arrays (and numbers) that the rule saved.
         sources: where each of them came from: an edge, or the output of this call.
@@ -46,6 +51,12 @@ class Function:
         arity: how many of the leading arguments are inputs, where others follow; None where all are.
         keeps_no_gradient: stated in a rule's own class, it promises that nobody else holds what `apply`
             makes, so that a leaf may take it without a copy.
+
+    >>> class TwiceBackward(Function):
+    ...     def apply(self, g):
+    ...         return (2 * g,)
+    >>> TwiceBackward(1.0).apply(3.0)
+    (6.0,)
     """
 
     __slots__ = (
@@ -73,7 +84,7 @@ class Function:
         self.saved_tensors = self.sources = ()
 
     def save(self, *kept: Any, output: Any = _ABSENT) -> None:
-        """Keep these until the backward pass: inputs, arrays, numbers or None; and last the output, if it is given."""
+        """Keep each of `kept` until the backward pass: inputs, arrays, numbers or None; last the `output`, if given."""
         arrays: list[Any] = []
         sources: list[Any] = []
         for x in kept:
@@ -92,7 +103,7 @@ class Function:
         self.saved_tensors, self.sources = tuple(arrays), tuple(sources)
 
     def apply(self, grad_output: Any) -> Any:
-        """Return d(loss)/d(input) for each input, given d(loss)/d(output)."""
+        """Return d(loss)/d(input) for each input, as a tuple, given `grad_output`: d(loss)/d(output)."""
         raise NotImplementedError(f"{type(self).__name__} has no apply(grad_output)")
 
     def free(self) -> None:

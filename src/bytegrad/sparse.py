@@ -15,6 +15,8 @@ class RowSparse:
         values: the values, shape (n, d).
         shape: the shape (V, d) of the table.
 
+    Keeps 8 bytes a row, and the values: n · (8 + 4 d) in float32, where the whole table has V · 4 d.
+
     >>> grad = RowSparse(np.array([1, 1]), np.ones((2, 3), dtype=np.float32), (10_000, 3))
     >>> grad.nbytes  # two rows of three numbers, two row numbers
     40

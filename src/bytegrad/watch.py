@@ -16,7 +16,33 @@ _HOME = str(Path(__file__).parent)
 
 
 class Watcher:
-    """What may look on while calls are recorded, differentiated and freed: methods to override, all optional."""
+    """What may look on while calls are recorded, differentiated and freed: methods to override, all optional.
+
+    Args (all of them):
+        fn: the Function of a recorded call.
+        name: the operation's name, such as ``Mul``; a module's path; or what an array of state is called.
+        inputs: what the operation was called with.
+        output: the Tensor that it returned.
+        grad_output: d(loss)/d(output).
+        grads: d(loss)/d(input) for each input, or None.
+        leaf: the Tensor whose `grad` it is.
+        active: whether it starts.
+        on: whether calls are recorded from here on.
+        module: the module that runs.
+        entered: whether it starts.
+        optimizer: whose state it is.
+        array: the state, of its parameter's shape.
+
+    >>> class Names(Watcher):
+    ...     def called(self, fn, name, inputs, output):
+    ...         print(name)
+    >>> from bytegrad import Tensor, enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> with observe(Names()):
+    ...     y = Tensor(2.0).exp() * 3
+    Exp
+    Mul
+    """
 
     def called(self, fn: Any, name: str, inputs: tuple[Any, ...], output: Any) -> None:
         """A differentiable call ran; `fn` is its Function, or None where it was not recorded."""
