@@ -1,6 +1,10 @@
 """Layers, losses and shapes as functions, under PyTorch's names: thin calls of what `Tensor` can do.
 
-Arrays may stand for Tensors everywhere; they are not copied, and get no gradient.
+Arrays may stand for Tensors everywhere; they are not copied, and get no gradient. What is kept for the backward pass is
+what the methods of `Tensor` keep; it is said here where a function keeps something beside.
+
+Raises (all of them):
+    DtypeError: an argument is not of real numbers.
 
 >>> relu(Tensor([-1.0, 2.0]))
 Tensor([0., 2.], dtype=float32)
@@ -87,6 +91,8 @@ def tanh(x: Any) -> Tensor:
 def gelu(x: Any, approximate: str = "none") -> Tensor:
     """Return x Φ(x) with the normal distribution function Φ, or with ``approximate="tanh"`` its cheaper form.
 
+    Source: [hendrycks2016].
+
     Raises:
         ValueError: another form is asked for.
 
@@ -106,7 +112,7 @@ def softplus(x: Any) -> Tensor:
 
 
 def softmax(x: Any, axis: int = -1) -> Tensor:
-    """Return exp(x) / Σ exp(x) along an axis.
+    """Return exp(x) / Σ exp(x) along an axis, without overflow [blanchard2021].
 
     >>> softmax(Tensor([0.0, 0.0])).tolist()
     [0.5, 0.5]
@@ -115,7 +121,7 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: Any, axis: int = -1) -> Tensor:
-    """Return x - log Σ exp(x) along an axis.
+    """Return x - log Σ exp(x) along an axis, without overflow [blanchard2021].
 
     >>> log_softmax(Tensor([0.0, -1000.0])).tolist()
     [0.0, -1000.0]
@@ -141,7 +147,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Tensor:
     """Return (x - mean) / √(variance + eps) * weight + bias, with both taken over the last axis.
 
-    Shapes: x (..., d), weight and bias (d,).
+    Shapes: x (..., d), weight and bias (d,). The arguments are those of `Tensor.layer_norm`. Source: [ba2016].
 
     Raises:
         ShapeError: the shapes do not fit.
@@ -177,7 +183,8 @@ def dropout(
 ) -> Tensor:
     """Return x with each element set to 0 with probability p, and the others divided by 1 - p: the mean stays.
 
-    Keeps one byte an element, the mask. Without `training`, and with p = 0, it draws nothing and returns x.
+    Keeps one byte an element, the mask. Without `training`, and with p = 0, it draws nothing and returns x. Source:
+    [srivastava2014].
 
     Args:
         x: any shape.
@@ -284,7 +291,7 @@ def scaled_dot_product_attention(
     """Return softmax(scale · q kᵀ + mask) v: for each query a mean of the values, weighted by how keys meet it.
 
     A query that may attend to nothing gets zeros, and hands on zero gradients (PyTorch's, too). Keeps q · scale, k,
-    v and the weights, S numbers a query; with dropout, the weights once more and the mask.
+    v and the weights, S numbers a query; with dropout, the weights once more and the mask. Source: [vaswani2017].
 
     Args:
         q: queries, shape (..., T, d).
@@ -300,6 +307,7 @@ def scaled_dot_product_attention(
     Raises:
         ShapeError: shapes that do not fit.
         DtypeError: a mask of integers, which says neither where nor how much.
+        ValueError: `dropout_p` is no probability.
 
     >>> x = Tensor([[1.0, 0.0], [0.0, 1.0]])
     >>> scaled_dot_product_attention(x, x, x, is_causal=True)[0].tolist()  # sees itself alone

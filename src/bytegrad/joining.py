@@ -1,6 +1,9 @@
 """Functions of several Tensors that choose among their elements, or put them together and take them apart.
 
 Arrays may stand for Tensors, as in `bytegrad.functional`, which exports these.
+
+Raises (all of them):
+    DtypeError: an argument is not of real numbers.
 """
 
 from collections.abc import Sequence
@@ -36,7 +39,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 
 
 def maximum(x: Any, y: Any) -> Tensor:
-    """Return the larger of each two elements; where they are equal they share the gradient.
+    """Return max(x, y), the larger of each two elements; where they are equal they share the gradient.
 
     >>> maximum(0.0, Tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
@@ -46,7 +49,7 @@ def maximum(x: Any, y: Any) -> Tensor:
 
 
 def minimum(x: Any, y: Any) -> Tensor:
-    """Return the smaller of each two elements; where they are equal they share the gradient.
+    """Return min(x, y), the smaller of each two elements; where they are equal they share the gradient.
 
     >>> minimum(0.0, Tensor([-1.0, 2.0])).tolist()
     [-1.0, 0.0]

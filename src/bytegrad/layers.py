@@ -55,7 +55,8 @@ class Sequential(Module):
 class Linear(Module):
     """x @ weight + bias. Shapes: x (..., in), weight (in, out), bias (out,), result (..., out).
 
-    Weight and bias are drawn evenly from ±1/√in, as PyTorch's are; PyTorch's weight is this one transposed.
+    Weight and bias are drawn evenly from ±1/√in, as PyTorch's are ([glorot2010], equation 1); PyTorch's weight is this
+    one transposed. Keeps x and the weight.
 
     Args:
         in_features: the length of the last axis of x.
@@ -97,7 +98,7 @@ class Linear(Module):
 class Embedding(Module):
     """Row i of a table for each index i. Shapes: indices (...), weight (V, d), result (..., d).
 
-    The rows are drawn from the standard normal distribution, as PyTorch's are.
+    The rows are drawn from the standard normal distribution, as PyTorch's are. Keeps the indices.
 
     Args:
         num_embeddings: V, how many rows there are.
@@ -126,7 +127,7 @@ class Embedding(Module):
         self.sparse = sparse
 
     def forward(self, indices: Any) -> Tensor:
-        """Return a row for each index."""
+        """Return a row of the table for each of the `indices`."""
         return functional.embedding(indices, self.weight, self.sparse)
 
     def extra_repr(self) -> str:
@@ -136,6 +137,8 @@ class Embedding(Module):
 
 class LayerNorm(Module):
     """(x - mean) / √(variance + eps) * weight + bias over the last axis; weight starts as 1, bias as 0.
+
+    Shapes: x (..., width), weight and bias (width,). Keeps x and the weight. Source: [ba2016].
 
     Args:
         width: the length of the last axis.
@@ -166,6 +169,8 @@ class LayerNorm(Module):
 class Dropout(Module):
     """While `training`, each element is 0 with probability p, and the others are divided by 1 - p.
 
+    Keeps one byte an element, the mask. Source: [srivastava2014].
+
     Args:
         p: from 0 to 1.
         generator: where the mask is drawn from; None for `bytegrad.random.default_generator()`.
@@ -192,7 +197,7 @@ class Dropout(Module):
 
 
 class ReLU(Module):
-    """max(x, 0).
+    """max(x, 0). Keeps the output.
 
     >>> ReLU()(Tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
@@ -204,7 +209,7 @@ class ReLU(Module):
 
 
 class GELU(Module):
-    """x Φ(x), or its form with tanh (see `functional.gelu`).
+    """x Φ(x), or its form with tanh (see `functional.gelu`). Keeps x. Source: [hendrycks2016].
 
     Args:
         approximate: "none" or "tanh".
@@ -225,7 +230,7 @@ class GELU(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent.
+    """The hyperbolic tangent. Keeps the output.
 
     >>> Tanh()(Tensor(0.0)).item()
     0.0
@@ -237,7 +242,7 @@ class Tanh(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x)).
+    """1 / (1 + exp(-x)). Keeps the output.
 
     >>> Sigmoid()(Tensor(0.0)).item()
     0.5

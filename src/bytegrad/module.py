@@ -79,8 +79,8 @@ class Module:
     Attributes:
         training: True while the module learns; `Dropout` asks it.
 
-    Raises:
-        TypeError: whatever goes through the parts meets a leaf Tensor that requires grad and is no `Parameter`.
+    Raises (what goes through the parts):
+        TypeError: one is a leaf Tensor that requires grad and is no `Parameter`.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -98,7 +98,7 @@ class Module:
     _after: Mapping[Any, Callable[..., Any]] = {}
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        """Compute the output; every module writes its own."""
+        """Compute the output; every module writes its own, with the `inputs` and `options` that it needs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     # Running.
@@ -143,6 +143,9 @@ class Module:
 
         Returns:
             A handle: ``handle.remove()``, or a ``with`` block, takes the hook away.
+
+        Raises:
+            TypeError: the hook cannot be called.
         """
         return _register(self, "_before", hook)
 
@@ -157,6 +160,9 @@ class Module:
         Returns:
             A handle: ``handle.remove()``, or a ``with`` block, takes the hook away.
 
+        Raises:
+            TypeError: the hook cannot be called.
+
         >>> from bytegrad.nn import ReLU
         >>> relu = ReLU()
         >>> with relu.register_forward_hook(lambda module, inputs, output: output + 1):
@@ -168,7 +174,7 @@ class Module:
     # What it holds.
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, "Module"]]:
-        """Go through this module (named by the prefix) and all below it, each once, with dotted names."""
+        """Go through this module (named by the `prefix`) and all below it, each once, with dotted names."""
         return ((name, part) for name, part in _walk(self, prefix) if isinstance(part, Module))
 
     def modules(self) -> Iterator["Module"]:
@@ -186,7 +192,7 @@ class Module:
     # Training.
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` here and in all modules below, and return this module."""
+        """Set `training` to `mode` here and in all modules below, and return this module."""
         for module in self.modules():
             module.training = mode
         return self
@@ -262,7 +268,7 @@ class Module:
         return loaded
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write `state_dict` to a file in NumPy's npz format, which any NumPy reads.
+        """Write `state_dict` to the file at `path` in NumPy's npz format, which any NumPy reads.
 
         The file appears whole or not at all: what was there before stays until the new one is complete.
         """
@@ -278,14 +284,20 @@ class Module:
             part.unlink(missing_ok=True)
 
     def load(self, path: str | os.PathLike[str], strict: bool = True) -> Loaded:
-        """Read a file that `save` wrote, and hand it to `load_state_dict`. Nothing in the file is executed."""
+        """Read the file at `path` that `save` wrote, and hand it to `load_state_dict`, as `strict` as you say.
+
+        Nothing in the file is executed.
+
+        Raises:
+            ValueError: what `load_state_dict` refuses.
+        """
         with np.load(path, allow_pickle=False) as file:
             return self.load_state_dict(dict(file), strict)
 
     # Looking at it.
 
     def extra_repr(self) -> str:
-        """Return what stands in the parentheses after the class's name."""
+        """Return what stands in the parentheses after the class's name when the module is printed."""
         return ""
 
     def __repr__(self) -> str:

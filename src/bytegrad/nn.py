@@ -79,7 +79,7 @@ class BCELoss(_Loss):
     """
 
     def forward(self, probability: Any, target: Any) -> Tensor:
-        """Return the cross-entropy of probabilities."""
+        """Return the cross-entropy of `probability` and `target`."""
         return functional.binary_cross_entropy(probability, target, self.reduction)
 
 

@@ -14,6 +14,8 @@ from bytegrad.tensor import Tensor
 class MultiHeadAttention(Module):
     """Attention in several heads: each looks with its own part of the width; their results are put together.
 
+    Keeps x, queries, keys and values, what the heads found, and S numbers for each head and position [vaswani2017].
+
     Args:
         width: C, the length of the last axis of x.
         heads: H, how many; they share the width, D = C / H each.
@@ -84,7 +86,7 @@ class MultiHeadAttention(Module):
 class TransformerBlock(Module):
     """x ← x + attention(norm(x)), then x ← x + network(norm(x)): a block of GPT-2, with the norm first.
 
-    The network widens to `hidden`, applies GELU, and narrows again. Source: radford2019.
+    The network widens to `hidden`, applies GELU, and narrows again. Source: [radford2019].
 
     Args:
         width: C, the length of the last axis of x.
@@ -126,7 +128,7 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout, generator)
 
     def forward(self, x: Any, mask: Any = None, is_causal: bool = False) -> Tensor:
-        """Return the new x, of the same shape (..., T, C). Mask and `is_causal` are those of `MultiHeadAttention`."""
+        """Return the new x, of the same shape (..., T, C); `mask` and `is_causal` are those of `MultiHeadAttention`."""
         found = self.attention(self.attention_norm(x), mask=mask, is_causal=is_causal)
         x = x + self.dropout(found)  # (..., T, C)
         y: Tensor = x + self.dropout(self.network(self.network_norm(x)))  # (..., T, C)
