@@ -2,6 +2,27 @@
 
 Plain Python without an import, so that the same text answers here and, under MicroPython, in the reader's
 browser. All sizes are bytes; a unit appears only where a size is shown.
+
+Args (all of them):
+    size: how many of a unit.
+    unit: a key of `UNITS`.
+    nbytes: a size in bytes.
+    digits: how many decimals to show.
+    inputs: how many numbers a layer takes for each row.
+    outputs: how many it gives.
+    widths: the numbers a row between the layers of a chain, from its input to its output.
+    batch: the rows, b.
+    dtype: a key of `DTYPES`.
+    parameters: how many numbers are learned.
+    layers: how many layers or blocks, L.
+    hidden: the width, h.
+    heads: of attention, a.
+    sequence: the positions in a row, s.
+    vocabulary: the tokens that have an embedding, V.
+    positions: the positions that have one, n.
+
+Raises (all of them):
+    ValueError: a count that is no whole number above 0, a size that no memory has, or a key that is in no table.
 """
 
 #: Bytes an element.
@@ -58,13 +79,17 @@ def show(nbytes: float, unit: str, digits: int = 2) -> str:
 
 
 def linear_parameters(inputs: int, outputs: int) -> int:
-    """Return the parameters of a linear layer with bias: weight inputs × outputs, and outputs biases."""
+    """Return the parameters of a linear layer with bias: weight inputs × outputs, and outputs biases.
+
+    >>> linear_parameters(512, 768)
+    393984
+    """
     n = whole(outputs, "outputs")
     return whole(inputs, "inputs") * n + n
 
 
 def mlp_parameters(widths: "list[int] | tuple[int, ...]") -> int:
-    """Return the parameters of a chain of linear layers.
+    """Return the parameters of a chain of linear layers: Σ (m n + n) over the widths m, n on both sides of each.
 
     >>> mlp_parameters([784, 512, 256, 128, 10])
     567434
@@ -101,7 +126,7 @@ def training_states(
         dtype: of parameters and gradients.
         optimizer: a key of `OPTIMIZERS`.
         mixed: whether the optimizer works on a float32 master copy, with its
-            state in float32 as well.
+            state in float32 as well [micikevicius2018].
 
     >>> training_states(1000)
     {'parameters': 4000, 'gradients': 4000, 'optimizer state': 8000}
@@ -138,6 +163,9 @@ def transformer_activations(
 
     In 16-bit floats, for the blocks alone, with dropout, and with attention scores
     written out (Korthikanti et al., 2023, equation 2).
+
+    >>> transformer_activations(12, 768, 12, 1024, 8)
+    8606711808.0
     """
     s, h = whole(sequence, "sequence"), whole(hidden, "hidden")
     a, b = whole(heads, "heads"), whole(batch, "batch")
@@ -158,7 +186,7 @@ def transformer_block_activations(
     The block's input, each norm's result, queries, keys, values, what attention found, and the sum after it are h wide.
     Two arrays are f wide: what GELU gets and what it gives. The weights of attention are s numbers for each head and
     position. Dropout adds these weights once more, and three masks of one byte an element. The ledger counts the same,
-    to the byte; in 16-bit floats, with dropout and f = 4 h, it is the published s b h (34 + 5 a s / h).
+    to the byte; in 16-bit floats, with dropout and f = 4 h, it is s b h (34 + 5 a s / h) [korthikanti2023].
 
     Args:
         hidden: the width h.
@@ -187,6 +215,8 @@ def attention_share(
     dropout: bool = True,
 ) -> float:
     """Return the part of a block's activations that has a number for each two positions: the weights of attention.
+
+    The arguments are those of `transformer_block_activations`.
 
     >>> round(attention_share(768, 12, 1024, dtype="float16"), 3)
     0.702
@@ -221,10 +251,13 @@ def _layers(widths: "list[int] | tuple[int, ...]") -> "list[tuple[int, int]]":
 
 
 def whole(number: int, name: str) -> int:
-    """Return a count as an int.
+    """Return the `number` of something as an int; `name` says of what.
 
     Raises:
-        ValueError: it is not a whole number above 0; `name` says of what.
+        ValueError: it is not a whole number above 0.
+
+    >>> whole(32.0, "batch")
+    32
     """
     if isinstance(number, (bool, str)) or not 1 <= number < 1e300 or number != int(number):
         raise ValueError(f"{name} is {number!r}: it counts things. Give a whole number above 0.")
@@ -234,8 +267,16 @@ def whole(number: int, name: str) -> int:
 def look_up(table: "dict[str, int]", key: str, what: str) -> int:
     """Return what a table says of a key.
 
+    Args:
+        table: one of those above.
+        key: what to look for.
+        what: what that is, for the error.
+
     Raises:
-        ValueError: it has no such key; `what` says what is looked for.
+        ValueError: the table has no such key.
+
+    >>> look_up(DTYPES, "float32", "dtype")
+    4
     """
     if key not in table:
         raise ValueError(f"unknown {what} {key!r}. Use one of: {', '.join(table)}.")

@@ -20,7 +20,7 @@ def clip_grad_norm_(
 
     In place. The squares are added in float64, so that many float32 elements neither overflow nor get lost. As in
     PyTorch, the factor is max_norm / (norm + 1e-6), and a norm that is no finite number is passed on into the
-    gradients unless `error_if_nonfinite`.
+    gradients unless `error_if_nonfinite`. Source: [pascanu2013].
 
     Args:
         params: one Tensor or several; those without gradient count as 0.

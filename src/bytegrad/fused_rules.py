@@ -62,7 +62,7 @@ class LinearBackward(Function):
 
 
 class LayerNormBackward(Function):
-    """y = x̂ w + b with x̂ = (x - mean) / √(variance + eps): keeps x and w, and computes x̂ again.
+    """y = x̂ w + b with x̂ = (x - mean) / √(variance + eps). Keeps x and w, and computes x̂ again.
 
     With h = g w, x receives (h - mean(h) - x̂ mean(h x̂)) / √(variance + eps).
     """

@@ -46,11 +46,26 @@ GROUPS = ("op", "module", "line", "kind")
 class Ledger(Watcher):
     """Every array that graphs recorded under it keep, and what its owners hold; each buffer counts once.
 
+    `ledger` makes one and lets it look on. All sizes are bytes.
+
+    Args:
+        owners: modules, optimizers, or Tensors that require grad.
+
     Attributes:
         rows: what is kept now, in the order of saving (a list of `Row`).
         current: the bytes kept now.
         peak: the most bytes kept at any moment.
         timeline: one `Moment` for each event.
+
+    Raises:
+        TypeError: an owner that has neither parameters nor state.
+
+    >>> w = Tensor([1.0, 2.0], requires_grad=True)
+    >>> led = Ledger(w)
+    >>> print(led.table())
+    op         shape  dtype    kind       bytes
+    Parameter  2      float32  parameter      8
+    kept                                      8
     """
 
     def __init__(self, *owners: Any) -> None:
@@ -146,7 +161,7 @@ class Ledger(Watcher):
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the rows as a table that spreadsheets and data frames read; shapes are written as 32×512.
 
-        The file appears whole or not at all.
+        The file at `path` appears whole or not at all.
         """
         columns = list(Row.__dataclass_fields__)
         write_csv(
@@ -294,6 +309,13 @@ def ledger(*owners: Any) -> Iterator[Ledger]:
 
     Raises:
         TypeError: an owner that has neither parameters nor state.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> with ledger() as led:
+    ...     y = Tensor([1.0, 2.0], requires_grad=True).exp()
+    >>> led.rows[0].op, led.current
+    ('Exp', 8)
     """
     led = Ledger(*owners)
     del owners  # this frame would keep them alive

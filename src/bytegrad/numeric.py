@@ -25,6 +25,10 @@ def numerical_gradient(
 
     Raises:
         DtypeError: the input is not float64.
+
+    >>> x = Tensor([1.0, 2.0], dtype="float64")
+    >>> numerical_gradient(lambda x: (x * x).sum(), x).round(6).tolist()
+    [2.0, 4.0]
     """
     _float64(inputs[which], which, eps)
     gradient = np.zeros(inputs[which].shape)
@@ -81,6 +85,11 @@ def gradcheck(
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
         GraphError: autograd is off.
+
+    >>> from bytegrad import enable_autograd
+    >>> enable_autograd(quiet=True)
+    >>> gradcheck(Tensor.exp, Tensor([0.0, 1.0], dtype="float64", requires_grad=True))
+    True
     """
     checked = _checked(inputs, eps)
 

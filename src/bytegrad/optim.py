@@ -38,7 +38,8 @@ class SGD(Optimizer):
     """Stochastic gradient descent: x ← x − lr · g, with a memory of past gradients if asked for.
 
     With momentum m, b ← m · b + g, and b takes the place of g; with `nesterov`, g + m · b does. Weight decay w adds
-    w · x to g beforehand. Keeps nothing, or with momentum one array a parameter. The numbers are PyTorch's.
+    w · x to g beforehand. Keeps nothing, or with momentum one array a parameter. The numbers are PyTorch's. Sources:
+    [polyak1964] for momentum, [sutskever2013] for Nesterov's.
 
     Args:
         params: the parameters, or groups of them.
@@ -100,7 +101,7 @@ class Adam(Optimizer):
 
     m ← β₁ m + (1 − β₁) g and v ← β₂ v + (1 − β₂) g² start at 0, so after t steps they are too small by 1 − β₁ᵗ and
     1 − β₂ᵗ; with that put right, x ← x − lr · m / (√v + eps). Weight decay w adds w · x to g beforehand. Keeps two
-    arrays a parameter, ``mean`` and ``mean_square``. The numbers are PyTorch's. Source: kingma2015.
+    arrays a parameter, ``mean`` and ``mean_square``. The numbers are PyTorch's. Source: [kingma2015].
 
     Args:
         params: the parameters, or groups of them.
@@ -159,6 +160,8 @@ class Adam(Optimizer):
 
 class AdamW(Adam):
     """Adam with decoupled weight decay: x ← (1 − lr · w) x first, so that w does not pass through the quotient.
+
+    Keeps what `Adam` keeps. Source: [loshchilov2019].
 
     Args:
         params: the parameters, or groups of them.

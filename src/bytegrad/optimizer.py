@@ -38,9 +38,10 @@ class Optimizer:
             between steps.
         state: for each stepped parameter its arrays by name, and ``"step"``, the number of its steps.
 
-    Raises:
+    Raises (here and in `add_param_group`):
         ValueError: no parameters, the same one twice, or a hyperparameter out of range or of an unknown name.
-        TypeError: something that is no Tensor of floats.
+        TypeError: something that is no Tensor.
+        DtypeError: a Tensor of integers or booleans.
         GraphError: a Tensor that is no leaf.
 
     >>> class SignDescent(Optimizer):
@@ -70,7 +71,7 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, group: Any) -> None:
-        """Step these parameters as well, with the hyperparameters that the group states and the defaults for the rest.
+        """Step these parameters as well, with the hyperparameters that the `group` states and defaults for the rest.
 
         >>> from bytegrad import ones
         >>> from bytegrad.optim import SGD
@@ -157,11 +158,11 @@ class Optimizer:
         raise NotImplementedError(f"{type(self).__name__} has no update(x, g, state, group, step)")
 
     def needs_state(self, group: Group) -> bool:
-        """Tell whether a parameter of this group needs the arrays in `names`."""
+        """Tell whether a parameter of this `group` needs the arrays in `names`."""
         return bool(self.names)
 
     def leaves_rest(self, group: Group) -> bool:
-        """Tell whether an element without gradient stays as it is, so that a row-sparse one need not be filled up."""
+        """Tell whether in this `group` an element without gradient stays as it is: row-sparse ones need no filling."""
         return False
 
     def _arrays(self, p: Tensor, group: Group) -> list[Array]:
@@ -200,7 +201,7 @@ class Optimizer:
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over what `state_dict` of another run gave; arrays are copied, in the dtype of the parameters.
+        """Take over the `state_dict` that another run gave; arrays are copied, in the dtype of the parameters.
 
         Raises:
             ValueError: other groups, other state, or hyperparameters out of range; nothing was taken over then.

@@ -1,6 +1,19 @@
 """What trading does to the budget, in closed form: checkpointing, data-parallel workers, and where which part rules.
 
 Plain Python over `bytegrad.budget` alone, so that it runs under MicroPython, too. All sizes are bytes.
+
+Args (all of them):
+    parameters: how many numbers are learned, P.
+    workers: how many compute gradients side by side, N.
+    dtype: a key of `bytegrad.budget.DTYPES`.
+    states: the bytes of parameters, gradients and optimizer state.
+    row_bytes: the activations of one row of the batch.
+    hidden: the width of a transformer, h.
+    heads: of its attention, a.
+
+Raises (all of them):
+    ValueError: a count that is no whole number above 0, a segment of more layers than there are, a layer that keeps
+        less than its own input, a share outside 0 … 1, a size that no memory has, or a key that is in no table.
 """
 
 from bytegrad.budget import DTYPES, look_up, training_states, whole
@@ -15,6 +28,7 @@ def checkpoint_peak(
     again with all that its layers keep, uses that up, and turns to the segment before. So with j inputs left
     it keeps j inputs and one segment, and the peak is the larger of the last two: m inputs and what is left over
     for the last segment, or m - 1 inputs and k layers. Where k divides L this is `checkpoint_bound`.
+    Source: [chen2016].
 
     Args:
         layers: how many equal layers, L.
@@ -40,6 +54,8 @@ def checkpoint_bound(
 ) -> int:
     """Return ⌈L/k⌉ boundaries and k layers: what no order of long and short segments exceeds.
 
+    The arguments are those of `checkpoint_peak`.
+
     >>> [min(checkpoint_bound(n, k) for k in range(1, n + 1)) for n in (12, 24, 96, 100)]
     [7, 10, 20, 20]
     """
@@ -54,7 +70,7 @@ def checkpoint_frontier(
     """Return what each choice costs, from recording everything (every = 0) to one segment of all layers.
 
     Each entry has `every` (k), `segments`, `peak` (see `checkpoint_peak`), `bound` (see `checkpoint_bound`) and
-    `recomputed`, the layers that a step computes twice.
+    `recomputed`, the layers that a step computes twice. The arguments are those of `checkpoint_peak`.
 
     >>> [(plan["every"], plan["peak"]) for plan in checkpoint_frontier(6)]
     [(0, 6), (1, 7), (2, 5), (3, 5), (4, 5), (5, 6), (6, 7)]
@@ -145,6 +161,7 @@ def ring_all_reduce_bytes(parameters: int, workers: int, dtype: str = "float32")
 
     Each cuts its gradients into N chunks. N - 1 rounds hand partial sums on around the ring, N - 1 more the complete
     ones. Where N does not divide P, this is the mean over the workers; together they send N times as much, to the byte.
+    No way of adding up sends less [patarasuk2009].
 
     >>> [ring_all_reduce_bytes(10**9, n) / 1e9 for n in (1, 2, 8)]
     [0.0, 4.0, 7.0]
@@ -208,6 +225,8 @@ def crossover_batch(states: float, row_bytes: float) -> int:
 
 def crossover_sequence(hidden: int, heads: int) -> float:
     """Return the sequence length where attention's scores are half of a block's activations: 34 h / 5 a.
+
+    In 16-bit floats with dropout, as `bytegrad.budget.transformer_activations` counts them [korthikanti2023].
 
     >>> crossover_sequence(768, 12)
     435.2

@@ -30,6 +30,9 @@ class Row:
         new: whether no earlier row holds the same buffer; only new rows add to the sum.
         module: the dotted path of the module whose forward saved it, or that owns it; "" outside of modules.
         line: the line of the program that made the call, ``file.py:12: text``; "" for what the owners hold.
+
+    >>> Row("Exp", (2,), "float32", 8, "activation", new=True).nbytes
+    8
     """
 
     op: str
@@ -52,6 +55,9 @@ class Moment:
             ``state`` for what they got since; ``no_grad on`` and ``off``; ``recompute starts`` and ``ends``.
         nbytes: the bytes kept after it.
         kinds: the same, for each of `KINDS`.
+
+    >>> Moment("Exp", "save", 8, {"activation": 8}).saved
+    True
     """
 
     op: str

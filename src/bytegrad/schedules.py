@@ -44,7 +44,13 @@ class Schedule:
         self._set()
 
     def rate(self, base: float, t: int, group: int) -> float:
-        """Return the learning rate of a group after `t` steps, given its rate at the beginning."""
+        """Return the learning rate of a group after `t` steps.
+
+        Args:
+            base: its learning rate at the beginning.
+            t: how many steps were taken.
+            group: which group it is, counted from 0.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no rate(base, t, group)")
 
     def step(self) -> None:
@@ -61,7 +67,7 @@ class Schedule:
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on where another run stopped, and set the learning rates to what they were there.
+        """Go on where the run of this `state_dict` stopped, and set the learning rates to what they were there.
 
         Raises:
             ValueError: the state is of another number of groups.
@@ -110,6 +116,8 @@ class StepLR(Schedule):
 
 class CosineAnnealingLR(Schedule):
     """lr = eta_min + (base − eta_min) · (1 + cos(π t / T_max)) / 2: down half a cosine, and up again after `T_max`.
+
+    Source: [loshchilov2017], without its restarts.
 
     Args:
         optimizer: whose learning rates to set.

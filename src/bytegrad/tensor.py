@@ -445,6 +445,9 @@ def randn(
         generator: where to draw from; this thread's own (`bytegrad.random`) if left out.
         requires_grad: whether the tensor shall receive a gradient.
 
+    Raises:
+        TypeError: the generator is none of NumPy's.
+
     >>> bool((randn(2, 3, seed=7).data == randn(2, 3, seed=7).data).all())
     True
     """

@@ -19,6 +19,7 @@ class Value:
 
     Raises:
         TypeError: the data is not a number.
+        OverflowError: the data is an int beyond the largest float.
         ValueError: there is not exactly one slope a child.
 
     >>> x = Value(2.0, label="x")
