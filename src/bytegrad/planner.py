@@ -161,7 +161,7 @@ def ring_all_reduce_bytes(parameters: int, workers: int, dtype: str = "float32")
 
     Each cuts its gradients into N chunks. N - 1 rounds hand partial sums on around the ring, N - 1 more the complete
     ones. Where N does not divide P, this is the mean over the workers; together they send N times as much, to the byte.
-    No way of adding up sends less [patarasuk2009].
+    Workers alone cannot add them up with less [patarasuk2009].
 
     >>> [ring_all_reduce_bytes(10**9, n) / 1e9 for n in (1, 2, 8)]
     [0.0, 4.0, 7.0]

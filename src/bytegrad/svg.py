@@ -59,6 +59,9 @@ class Node:
         inputs: the edges that arrive, each box's own below those that use it.
         many: whether it stands for several calls or leaves.
         again: whether it repeats a leaf that stands far above.
+
+    >>> Node(("x", "2.0"), leaf=True, inputs=()).lines[0]
+    'x'
     """
 
     lines: tuple[str, ...]
@@ -78,6 +81,9 @@ class Drawing:
         boxes: how many boxes they stand in.
         nbytes: the bytes that the graph keeps, each buffer once.
         width: in px.
+
+    >>> Drawing("<svg></svg>", nodes=2, boxes=2, nbytes=0, width=100)
+    <Drawing of 2 nodes>
     """
 
     svg: str
@@ -136,6 +142,10 @@ def picture(
 
     Raises:
         ValueError: there are no boxes.
+
+    >>> x, y = Node(("x",), True, ()), Node(("exp",), False, ((0, "slope"),))
+    >>> picture([x, y], "An exponential").boxes
+    2
     """
     if not nodes:
         raise ValueError("picture() of no boxes: there is nothing to draw. Pass at least one Node.")

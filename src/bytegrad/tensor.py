@@ -17,11 +17,11 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import kernels
-from bytegrad.arrays import array_of, differentiable, number, numeric
+from bytegrad.arrays import array_of, boolean, differentiable, number, numeric
 from bytegrad.composites import Composites
 from bytegrad.edits import Editable, edited, version
 from bytegrad.elements import Elements
-from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.errors import DtypeError, GraphError, RangeError, ShapeError
 from bytegrad.fused import Fused
 from bytegrad.kernels import Array
 from bytegrad.random import witnessed
@@ -74,7 +74,7 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
 
     @data.setter
     def data(self, array: Any) -> None:
-        array = numeric(np.asarray(array._data if isinstance(array, Tensor) else array))
+        array = array_of(array)
         if self._requires_grad:
             differentiable(array.dtype)
         edited(self._data)
@@ -119,6 +119,13 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     def is_leaf(self) -> bool:
         """Whether no recorded call made this tensor: the places where `grad` is left."""
         return self._grad_fn is None
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iu":
+            raise DtypeError(
+                f"a Tensor of {self.dtype} as an index: places are counted in whole numbers. Use .astype('int64')."
+            )
+        return int(self.item())
 
     def __float__(self) -> float:
         return float(self.item())
@@ -298,7 +305,14 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         _asleep("register_post_accumulate_grad_hook")
 
     def zero_grad(self) -> None:
-        """Forget the gradient: set `grad` to None."""
+        """Forget the gradient: set `grad` to None.
+
+        >>> x = Tensor(1.0, requires_grad=True)
+        >>> x.grad = np.ones(())
+        >>> x.zero_grad()
+        >>> x.grad is None
+        True
+        """
         self.grad = None
 
     # Arithmetic.
@@ -319,6 +333,10 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         return _elementwise(kernels.power, self, exponent)
 
     def __neg__(self) -> "Tensor":
+        if self._data.dtype == bool:
+            raise DtypeError(
+                "-x of booleans: True and False have no sign. Use ~x for not, or .astype('int64') first."
+            )
         return wrap(-self._data)
 
     def __matmul__(self, other: Any) -> Any:
@@ -354,6 +372,15 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     def __ge__(self, other: Any) -> Any:
         return _elementwise(np.greater_equal, self, other)
 
+    def __invert__(self) -> "Tensor":
+        return _logical(np.logical_not, "~x", self)
+
+    def __and__(self, other: Any) -> "Tensor":
+        return _logical(np.logical_and, "x & y", self, other)
+
+    def __or__(self, other: Any) -> "Tensor":
+        return _logical(np.logical_or, "x | y", self, other)
+
     # Functions of pairs.
 
     def maximum(self, other: Any) -> "Tensor":
@@ -386,11 +413,7 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         >>> Tensor([1.0, 5.0]).where(Tensor([True, False]), 0.0).tolist()
         [1.0, 0.0]
         """
-        mask = np.asarray(condition._data if isinstance(condition, Tensor) else condition)
-        if mask.dtype != bool:
-            raise DtypeError(
-                f"where() with a condition of {mask.dtype}: it chooses by True and False. Compare first, as in x > 0."
-            )
+        mask = boolean(condition, "where")
         try:
             return _paired(lambda x, y: np.where(mask, x, y), self, other, "where")
         except ValueError:
@@ -400,7 +423,7 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     def _meet(self, left: Any) -> "tuple[Tensor, Tensor]":
         """Make a Tensor of the number or array on the left of this one, and fit both to the dtype policy."""
         if isinstance(left, np.ndarray):
-            return wrap(numeric(left)), self
+            return wrap(array_of(left)), self
         if not isinstance(left, (Number, np.generic)):
             raise DtypeError(
                 f"got {type(left).__name__} beside a Tensor: operations take Tensors, arrays and numbers. "
@@ -432,7 +455,7 @@ Tensor._wrap = staticmethod(wrap)
 
 
 def randn(
-    *shape: int,
+    *shape: Any,
     seed: int | None = None,
     generator: Generator | None = None,
     requires_grad: bool = False,
@@ -452,25 +475,25 @@ def randn(
     True
     """
     source = witnessed(generator) if seed is None else np.random.default_rng(seed)
-    return wrap(source.standard_normal(shape, dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(source.standard_normal(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
 
 
-def zeros(*shape: int, requires_grad: bool = False) -> Tensor:
+def zeros(*shape: Any, requires_grad: bool = False) -> Tensor:
     """Return a float32 tensor of zeros, of this `shape`.
 
     >>> zeros(2, 3).shape
     (2, 3)
     """
-    return wrap(np.zeros(shape, dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(np.zeros(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
 
 
-def ones(*shape: int, requires_grad: bool = False) -> Tensor:
+def ones(*shape: Any, requires_grad: bool = False) -> Tensor:
     """Return a float32 tensor of ones, of this `shape`.
 
     >>> ones(2).tolist()
     [1.0, 1.0]
     """
-    return wrap(np.ones(shape, dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(np.ones(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def _span(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -492,9 +515,31 @@ def _elementwise(function: Callable[[Any, Any], Any], a: Tensor, b: Any) -> Any:
         return NotImplemented
     try:
         return wrap(function(x, y))
-    except ValueError:
+    except ValueError as error:
         _raise_unless_broadcast(x.shape, np.shape(y))
-        raise
+        raise RangeError(f"{error} Make the integers floating, as in .astype('float32').") from None
+    except OverflowError:
+        raise RangeError(
+            f"{y} beside a Tensor of {x.dtype}: that dtype does not reach so far. Use a wider one, or a float."
+        ) from None
+    except TypeError:
+        if "b" not in (x.dtype.kind, np.asarray(y).dtype.kind):
+            raise
+        raise DtypeError(
+            f"{function.__name__} of booleans: True and False are not subtracted. "
+            "Use ~ & | or !=, or .astype('int64') first."
+        ) from None
+
+
+def _logical(function: Callable[..., Any], seen: str, *operands: Any) -> Tensor:
+    """Combine masks; no gradient flows through True and False."""
+    arrays = [array_of(operand) for operand in operands]
+    if any(array.dtype != bool for array in arrays):
+        raise DtypeError(
+            f"{seen} with {', '.join(str(array.dtype) for array in arrays)}: it combines True and False. "
+            "Compare first, as in x > 0."
+        )
+    return wrap(function(*arrays))
 
 
 def _paired(function: Callable[[Any, Any], Any], a: Tensor, b: Any, name: str) -> Tensor:
@@ -534,13 +579,8 @@ def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
                 "Use the tensor itself, or .detach() if that is meant."
             )
         data = data._data
-    if isinstance(data, np.ma.MaskedArray):
-        raise DtypeError(
-            "got a masked array: a Tensor has no mask, and would compute with what it hides. "
-            "Use .filled(number), and keep the mask as a Tensor of its own."
-        )
     if isinstance(data, (np.ndarray, np.generic)):
-        return numeric(np.array(numeric(np.asarray(data)), dtype=dtype))
+        return numeric(np.array(array_of(data), dtype=dtype))
     try:
         array = numeric(np.array(data))
     except ValueError:
@@ -550,3 +590,8 @@ def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
     if dtype is None and array.dtype.kind != "b":
         dtype = np.float32
     return array if dtype is None else numeric(array.astype(dtype))
+
+
+def _lengths(shape: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a shape that was given as ints, or as one tuple."""
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
