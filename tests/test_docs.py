@@ -183,11 +183,15 @@ def same(thing: Any, cls: type | None) -> list[Any]:
 
 
 def shared(thing: Any, cls: type | None, title: str) -> set[str]:
-    """Return what is said once for many: by a class or a room under ``Args (all of them):``, or by the method above."""
-    whole = [*getattr(cls, "__mro__", ()), inspect.getmodule(plain(thing))]
+    """Return what is said once for many: by the method above, or under ``Args (all of them):`` by its class or room."""
+    name = getattr(plain(thing), "__name__", "")
+    classes = [part for part in getattr(cls, "__mro__", ()) if name in vars(part)]
     return set().union(
-        *(section(text_of(method), title) for method in same(thing, cls)),
-        *(section(text_of(each), rf"{title} \(.*\)") for each in whole),
+        *(section(text_of(vars(part)[name]), title) for part in classes),
+        *(
+            section(text_of(each), rf"{title} \(.*\)")
+            for each in (*classes, inspect.getmodule(plain(thing)))
+        ),
     )
 
 

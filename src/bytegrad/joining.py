@@ -41,6 +41,9 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
 def maximum(x: Any, y: Any) -> Tensor:
     """Return max(x, y), the larger of each two elements; where they are equal they share the gradient.
 
+    Raises:
+        ShapeError: the shapes do not broadcast.
+
     >>> maximum(0.0, Tensor([-1.0, 2.0])).tolist()
     [0.0, 2.0]
     """
@@ -50,6 +53,9 @@ def maximum(x: Any, y: Any) -> Tensor:
 
 def minimum(x: Any, y: Any) -> Tensor:
     """Return min(x, y), the smaller of each two elements; where they are equal they share the gradient.
+
+    Raises:
+        ShapeError: the shapes do not broadcast.
 
     >>> minimum(0.0, Tensor([-1.0, 2.0])).tolist()
     [-1.0, 0.0]
