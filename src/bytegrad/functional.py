@@ -1,7 +1,7 @@
 """Layers, losses and shapes as functions, under PyTorch's names: thin calls of what `Tensor` can do.
 
-Arrays may stand for Tensors everywhere; they are not copied, and get no gradient. What is kept for the backward pass is
-what the methods of `Tensor` keep; it is said here where a function keeps something beside.
+Arrays may stand for Tensors everywhere; they are not copied, and get no gradient. What a call keeps
+for the backward pass stands in the rule of its method (`bytegrad.RULES`), or here where a function makes several calls.
 
 Raises (all of them):
     DtypeError: an argument is not of real numbers.
