@@ -3,6 +3,7 @@
 Where a Tensor is welcome, its array is taken; nothing here knows what a Tensor is beyond that.
 """
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,16 @@ from bytegrad.kernels import Array, floating
 def number(value: Any) -> int | float:
     """Return a Python number for a Python or NumPy scalar."""
     plain = value.item() if isinstance(value, np.generic) else value
+    if isinstance(plain, np.floating):  # a long double is no Python number by itself
+        return float(plain)
+    if isinstance(plain, int) and not -(2**63) <= plain < 2**64:  # no integer dtype holds it
+        try:
+            return float(plain)
+        except OverflowError:
+            raise RangeError(
+                f"got an integer of {plain.bit_length()} bits beside a Tensor: the largest float is about 1.8e308. "
+                "Use a smaller number."
+            ) from None
     if isinstance(plain, (int, float)):
         return plain
     raise DtypeError(_refusal(type(value).__name__))
@@ -21,6 +32,11 @@ def number(value: Any) -> int | float:
 
 def numeric(array: Array) -> Array:
     """Return the array, if it holds real numbers or booleans."""
+    if isinstance(array, np.ma.MaskedArray):
+        raise DtypeError(
+            "got a masked array: a Tensor has no mask, and would compute with what it hides. "
+            "Use .filled(number), and keep the mask as a Tensor of its own."
+        )
     if array.dtype.kind not in "fiub":
         raise DtypeError(_refusal(str(array.dtype)))
     return array
@@ -28,17 +44,39 @@ def numeric(array: Array) -> Array:
 
 def array_of(value: Any) -> Array:
     """Return the array of a Tensor; anything else as an array of real numbers."""
-    inner = getattr(value, "_data", None)
-    return numeric(np.asarray(value)) if inner is None else inner
+    inner = None if isinstance(value, np.ndarray) else getattr(value, "_data", None)
+    if inner is not None:
+        return inner  # type: ignore[no-any-return]
+    return np.asarray(numeric(value if isinstance(value, np.ndarray) else np.asarray(value)))
+
+
+def operand(value: Any) -> Any:
+    """Return a number as a Python number, which takes on any dtype, and anything else as an array."""
+    return number(value) if isinstance(value, (Number, np.generic)) else array_of(value)
 
 
 def array_key(key: Any) -> Any:
-    """Return an index with arrays in place of Tensors and lists."""
-    if isinstance(key, tuple):
-        return tuple(map(array_key, key))
-    if hasattr(key, "_data"):
-        return key._data
-    return np.asarray(key, dtype=None if key else int) if isinstance(key, list) else key
+    """Return a NumPy index: Tensors, lists and whatever else holds numbers become arrays."""
+    return tuple(map(_key_part, key)) if isinstance(key, tuple) else _key_part(key)
+
+
+def _key_part(part: Any) -> Any:
+    if part is None or part is Ellipsis or isinstance(part, (slice, Number, np.ndarray)):
+        return part
+    if hasattr(part, "_data"):
+        return part._data
+    array = np.asarray(part)
+    return array if array.size else array.astype(int)  # an empty list selects nothing
+
+
+def boolean(mask: Any, name: str) -> Array:
+    """Return a mask as an array, if it holds booleans."""
+    array = array_of(mask)
+    if array.dtype != bool:
+        raise DtypeError(
+            f"{name}() with a condition of {array.dtype}: it chooses by True and False. Compare first, as in x > 0."
+        )
+    return array
 
 
 def differentiable(dtype: np.dtype[Any]) -> None:

@@ -6,6 +6,7 @@ Nothing in this file touches an array.
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from bytegrad.arrays import boolean
 from bytegrad.errors import ShapeError
 from bytegrad.kernels import Axis
 
@@ -63,10 +64,14 @@ class Composites:
     def masked_fill(self: "Tensor", mask: Any, value: Any) -> "Tensor":
         """Return x, with `value` where the `mask` is True; no gradient goes there. Keeps one byte an element.
 
+        Raises:
+            DtypeError: the mask is not of booleans.
+            ShapeError: the shapes do not broadcast.
+
         >>> Tensor([1.0, -2.0]).masked_fill(Tensor([False, True]), 0.0).tolist()
         [1.0, 0.0]
         """
-        return self.where(mask == False, value)  # noqa: E712 - element by element
+        return self.where(~boolean(mask, "masked_fill"), value)
 
     def var(
         self: "Tensor", axis: Axis = None, correction: int = 1, keepdims: bool = False
@@ -194,6 +199,15 @@ class Composites:
     def __iter__(self: "Tensor") -> "Iterator[Tensor]":
         """Go through the first axis."""
         return (self[i] for i in range(len(self)))
+
+    def __abs__(self: "Tensor") -> "Tensor":
+        return self.abs()
+
+    def __rand__(self: "Tensor", other: Any) -> Any:
+        return self & other
+
+    def __ror__(self: "Tensor", other: Any) -> Any:
+        return self | other
 
     def __pos__(self: "Tensor") -> "Tensor":
         return self

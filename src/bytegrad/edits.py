@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.arrays import array_key, array_of, operand
+from bytegrad.errors import DtypeError, GraphError, RangeError, ShapeError
 from bytegrad.modes import state
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Editable:
         GraphError: the tensor, or what is written into it, requires grad, outside `no_grad`.
         ShapeError: what is written does not broadcast to the tensor's shape.
         DtypeError: what is written does not fit the tensor's dtype.
+        RangeError: a number is beyond the reach of that dtype.
     """
 
     __slots__ = ()
@@ -170,11 +172,13 @@ class Editable:
     def __setitem__(self: "Tensor", key: Any, value: Any) -> None:
         _refuse_recorded(self, value, "x[…] = y", "x = y.where(mask, x)")
         try:
-            self._data[_plain_key(key)] = _plain(value)
+            self._data[array_key(key)] = operand(value)
+        except OverflowError:
+            raise _too_large(self, value) from None
         except (ValueError, IndexError) as error:
             why = str(error).rstrip(".")
             raise ShapeError(
-                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(_plain(value))}: {why}. "
+                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {array_of(value).shape}: {why}. "
                 "Make y fit what the key selects."
             ) from None
         edited(self._data)
@@ -182,9 +186,11 @@ class Editable:
 
 def _edit(x: "Tensor", seen: str, remedy: str, compute: Callable[..., Any], other: Any) -> "Tensor":
     _refuse_recorded(x, other, seen, remedy)
-    y = _plain(other)
     try:
+        y = operand(other)
         compute(x._data, y, out=x._data, casting="unsafe" if compute is _replaced else "same_kind")
+    except OverflowError:
+        raise _too_large(x, other) from None
     except TypeError:  # NumPy's own says neither what to do nor which is which
         raise DtypeError(
             f"{seen} with x of {x.dtype} and y of {np.asarray(y).dtype}: the result does not fit into x. "
@@ -228,10 +234,7 @@ def _refuse_rebinding(x: "Tensor", seen: str, remedy: str) -> None:
         )
 
 
-def _plain(value: Any) -> Any:
-    """Return the array of a Tensor, and anything else as it is."""
-    return getattr(value, "_data", value)
-
-
-def _plain_key(key: Any) -> Any:
-    return tuple(map(_plain, key)) if isinstance(key, tuple) else _plain(key)
+def _too_large(x: "Tensor", value: Any) -> RangeError:
+    return RangeError(
+        f"{value} into a Tensor of {x.dtype}: that dtype does not reach so far. Use a wider one, or a smaller number."
+    )

@@ -106,7 +106,7 @@ def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:
     """Return zeros of `shape` with x added at ``[key]``; where indices repeat, all of theirs are added."""
     out = np.zeros(shape, dtype=x.dtype)
     parts = key if isinstance(key, tuple) else (key,)
-    if any(isinstance(part, (np.ndarray, list)) for part in parts):
+    if any(isinstance(part, np.ndarray) for part in parts):
         np.add.at(out, key, x)
     else:  # slices and single numbers name no element twice
         out[key] = x

@@ -123,7 +123,10 @@ class Shapes:
         """
         key = array_key(key)
         try:
-            return self._wrap(self._data[key])
+            part = self._data[key]
+            if isinstance(part, np.generic):  # NumPy copies one number; with ... it is a view, too
+                part = self._data[(*key, ...) if isinstance(key, tuple) else (key, ...)]
+            return self._wrap(part)
         except IndexError as error:
             raise IndexingError(
                 f"x[{key!r}] of a Tensor of shape {self.shape}: {error}. Use an index inside the shape."

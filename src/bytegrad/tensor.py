@@ -32,6 +32,8 @@ from bytegrad.shaping import Shapes
 class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     """An n-dimensional array of numbers that can take part in a backward pass.
 
+    What an operation keeps for that pass stands in its rule, such as ``bytegrad.RULES["exp"]``.
+
     Args:
         data: a number, a (nested) list of numbers, an array or a Tensor; it is copied. Python numbers and lists
             become float32, NumPy's keep their dtype.
@@ -386,6 +388,11 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     def maximum(self, other: Any) -> "Tensor":
         """Return the larger of each two elements; where they are equal they share the gradient.
 
+        Raises:
+            DtypeError: the other is no Tensor, array or number.
+            RangeError: a number is beyond the reach of the dtype.
+            ShapeError: the shapes do not broadcast.
+
         >>> Tensor([1.0, 5.0]).maximum(3).tolist()
         [3.0, 5.0]
         """
@@ -393,6 +400,11 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
 
     def minimum(self, other: Any) -> "Tensor":
         """Return the smaller of each two elements; where they are equal they share the gradient.
+
+        Raises:
+            DtypeError: the other is no Tensor, array or number.
+            RangeError: a number is beyond the reach of the dtype.
+            ShapeError: the shapes do not broadcast.
 
         >>> Tensor([1.0, 5.0]).minimum(3).tolist()
         [1.0, 3.0]
@@ -407,7 +419,8 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
             other: a Tensor, an array or a number.
 
         Raises:
-            DtypeError: the condition is not of booleans.
+            DtypeError: the condition is not of booleans, or the other no Tensor, array or number.
+            RangeError: a number is beyond the reach of the dtype.
             ShapeError: the shapes do not broadcast.
 
         >>> Tensor([1.0, 5.0]).where(Tensor([True, False]), 0.0).tolist()
@@ -475,7 +488,9 @@ def randn(
     True
     """
     source = witnessed(generator) if seed is None else np.random.default_rng(seed)
-    return wrap(source.standard_normal(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(source.standard_normal(_lengths(shape), dtype=np.float32)).requires_grad_(
+        requires_grad
+    )
 
 
 def zeros(*shape: Any, requires_grad: bool = False) -> Tensor:
