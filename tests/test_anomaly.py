@@ -19,8 +19,8 @@ def test_the_forward_pass() -> None:
     with bg.detect_anomaly(), pytest.raises(bg.AnomalyError) as error:
         (x - 1).log().exp()
     assert caught(error) == (
-        "Log made a NaN in its output of shape (2,), at test_anomaly.py:LINE: (x - 1).log().exp(): all its inputs "
-        "were finite. They were -1 to 1; keep them where Log is defined and does not overflow."
+        "Log made a NaN in its output of shape (2,), at test_anomaly.py:LINE: (x - 1).log().exp(): no input held "
+        "one. They were -1 to 1; keep them where Log is defined and does not overflow."
     )
 
 
@@ -50,6 +50,23 @@ def test_the_backward_pass_names_the_forward_line() -> None:
         "test_anomaly.py:LINE: y = x.sqrt(). What came in was finite (1, 0 to 2), so its slope is not. "
         "Keep its inputs away from where that is so."
     )
+
+
+def test_masks_of_minus_infinity_are_no_anomaly() -> None:
+    """An infinity that the program itself hands in is meant; a NaN that comes of it is not."""
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    mask = Tensor([[0.0, -np.inf]])
+    with bg.detect_anomaly():
+        (x + mask).softmax().sum().backward()
+        x.masked_fill([[True, False]], -np.inf).softmax().sum().backward()
+        with pytest.raises(bg.AnomalyError, match="Sub made a NaN"):
+            (x + mask) - mask
+
+
+def test_inside_a_checkpoint_the_operation_is_named() -> None:
+    x = Tensor([-1.0], requires_grad=True)
+    with bg.detect_anomaly(), pytest.raises(bg.AnomalyError, match="Log made a NaN"):
+        bg.checkpoint(lambda v: (v * 2).log(), x)
 
 
 def test_a_graph_from_before() -> None:

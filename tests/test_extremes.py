@@ -1,5 +1,6 @@
 """Operations at their edges: ties, masks, huge numbers, empty arrays, sparse rows, and exact errors."""
 
+import array
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,68 @@ def test_indexing_takes_tensors_and_lists() -> None:
     assert x.grad.tolist() == [[3.0, 4.0], [1.0, 2.0]]
 
 
+def test_every_way_to_name_places_adds_repeated_ones() -> None:
+    """Lists, tuples inside a tuple, buffers: what repeats an index adds its gradients."""
+    for key in ([1, 1], ((1, 1),), array.array("q", [1, 1]), np.array([1, 1]), range(1, 2)):
+        x = leaf([1.0, 2.0, 3.0])
+        y = x[key]
+        y.sum().backward()
+        assert x.grad.tolist() == [0.0, float(y.size), 0.0]
+    x = leaf([[1.0, 2.0, 3.0]])
+    x[0, (1, 1)].sum().backward()
+    assert x.grad.tolist() == [[0.0, 2.0, 0.0]]
+    x.zero_grad()
+    start, end = Tensor(np.array(0)), Tensor(np.array(2))
+    x[:, start:end].sum().backward()
+    assert x.grad.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_one_element_is_a_view_too() -> None:
+    x = Tensor([[1.0, 2.0]])
+    x[0, 1].fill_(9.0)
+    x[0][0].fill_(8.0)
+    assert x.tolist() == [[8.0, 9.0]]
+    assert x._version == 2
+
+
+def test_masks() -> None:
+    x = leaf([1.0, 2.0, 3.0])
+    assert x.masked_fill([True, False, False], 0.0).tolist() == [0.0, 2.0, 3.0]
+    mask = (x > 1) & ~(x > 2) | (x == 3)
+    assert mask.tolist() == [False, True, True]
+    assert (np.array([True, False, False]) | (x > 2)).tolist() == [True, False, True]
+    assert abs(-x).tolist() == x.tolist()
+
+
+def test_numbers_beyond_the_integers() -> None:
+    """An int that no integer dtype holds is taken as a float; one that no float holds is refused."""
+    whole = Tensor(np.array([1, 2]))
+    assert (2**70 - whole).dtype == (whole + 2**70).dtype == "float32"
+    assert (leaf([1.0]) * 2**70).item() == 2.0**70
+    assert (leaf([2.0], "longdouble") * np.longdouble(2)).dtype == np.longdouble
+    for compute in (lambda: whole + 10**400, lambda: 10**400 - whole):
+        with pytest.raises(bg.RangeError) as raised:
+            compute()
+        assert str(raised.value) == (
+            "got an integer of 1329 bits beside a Tensor: the largest float is about 1.8e308. Use a smaller number."
+        )
+    with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
+        Tensor(np.array([1], dtype="int8")) + 300
+    with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
+        Tensor(np.array([1], dtype="int8"))[0] = 300
+    with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
+        Tensor(np.array([1], dtype="int8")).fill_(300)
+
+
+@pytest.mark.parametrize("value", [None, 1j, "a", np.ma.masked_array([1.0], [True])])
+def test_what_is_no_number_is_not_written(value: Any) -> None:
+    x = Tensor([1.0])
+    for edit in (lambda: x.fill_(value), lambda: x.__setitem__(0, value), lambda: x * value):
+        with pytest.raises((bg.DtypeError, TypeError)):
+            edit()
+    assert (x.tolist(), x._version) == ([1.0], 0)
+
+
 ERRORS: list[tuple[Any, type[Exception], str]] = [
     (
         lambda x: x[5],
@@ -455,6 +518,44 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
             "cross_entropy(reduction='mean') with no sample that counts: a mean of nothing is no number. "
             "Leave such a batch out, or use reduction='sum'."
         ),
+    ),
+    (
+        lambda x: (x > 1) - (x > 2),
+        bg.DtypeError,
+        "subtract of booleans: True and False are not subtracted. Use ~ & | or !=, or .astype('int64') first.",
+    ),
+    (
+        lambda x: -(x > 1),
+        bg.DtypeError,
+        "-x of booleans: True and False have no sign. Use ~x for not, or .astype('int64') first.",
+    ),
+    (
+        lambda x: ~x,
+        bg.DtypeError,
+        "~x with float32: it combines True and False. Compare first, as in x > 0.",
+    ),
+    (
+        lambda x: (x > 1) & 3,
+        bg.DtypeError,
+        "x & y with bool, int64: it combines True and False. Compare first, as in x > 0.",
+    ),
+    (
+        lambda x: Tensor(np.array([2])) ** -1,
+        bg.RangeError,
+        "Integers to negative integer powers are not allowed. Make the integers floating, as in .astype('float32').",
+    ),
+    (
+        lambda x: x * np.ma.masked_array(np.ones(3), [True, False, False]),
+        bg.DtypeError,
+        (
+            "got a masked array: a Tensor has no mask, and would compute with what it hides. "
+            "Use .filled(number), and keep the mask as a Tensor of its own."
+        ),
+    ),
+    (
+        lambda x: np.arange(9)[x[0, 0] :],
+        bg.DtypeError,
+        "a Tensor of float32 as an index: places are counted in whole numbers. Use .astype('int64').",
     ),
     (
         lambda x: x.clamp(),

@@ -183,6 +183,81 @@ def test_an_error_inside_leaves_the_engine_as_it_was() -> None:
     assert x.grad.tolist() == [4.0]
 
 
+def test_named_arguments() -> None:
+    x, w = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
+    y = bg.checkpoint(lambda v, *, w, n: v * w * n, x, w=w, n=2)
+    y.sum().backward()
+    assert (y.item(), x.grad.item(), w.grad.item()) == (12.0, 6.0, 4.0)
+
+
+def test_an_array_stays_an_array() -> None:
+    x, a = Tensor([2.0], dtype="float64", requires_grad=True), np.array([9.0])
+    kinds = []
+
+    def function(x: Tensor, a: Any) -> Tensor:
+        kinds.append(type(a))
+        return x * x * np.sqrt(a)
+
+    (g,) = bg.grad(bg.checkpoint(function, x, a).sum(), x, create_graph=True)
+    (h,) = bg.grad(g.sum(), x)
+    assert h.item() == 6.0
+    assert kinds == [np.ndarray, np.ndarray]
+
+
+def test_a_constant_that_was_edited_is_caught() -> None:
+    """It would change the second run, and no rule has saved it."""
+    x, c = Tensor([1.0], requires_grad=True), Tensor([2.0])
+    y = bg.checkpoint(lambda v: (v * c).exp(), x)
+    c.mul_(5)
+    with pytest.raises(bg.GraphError) as raised:
+        y.sum().backward()
+    assert str(raised.value) == (
+        "checkpoint: the function reads a tensor that was at version 0 when it ran first, and is at version 1 now: it "
+        "would compute something else. Edit after backward(), or edit a copy."
+    )
+
+
+def test_a_function_that_reads_something_else_the_second_time_is_caught() -> None:
+    """The loop variable of a lambda has moved on by then."""
+    ws = weights(3)
+    x = Tensor(np.ones((4, 8), dtype="f4"), requires_grad=True)
+    h = x
+    for i in range(3):
+        h = bg.checkpoint(lambda v: v @ ws[i], h)  # noqa: B023 - the mistake in question
+    with pytest.raises(bg.GraphError) as raised:
+        h.sum().backward()
+    assert str(raised.value) == (
+        "checkpoint: when the function ran again, its result came from other tensors than at first: the gradient would "
+        "go astray. Bind what the function reads when you make it, as in `lambda x, w=w: x @ w`."
+    )
+    turns = iter([True, False])
+    y = bg.checkpoint(lambda v: v * 2 if next(turns) else v.detach() * 2, x)
+    with pytest.raises(bg.GraphError, match="came from other tensors"):
+        y.sum().backward()
+
+
+def test_what_is_made_inside_cannot_be_differentiated_outside() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    kept: list[Tensor] = []
+    bg.checkpoint(lambda v: kept.append(v * 2) or v * 3, x)  # type: ignore[func-returns-value]
+    with pytest.raises(bg.GraphError) as raised:
+        kept[0].sum().backward()
+    assert str(raised.value) == (
+        "a gradient through a tensor that was made inside a checkpoint, in its first run: that run records nothing, to "
+        "keep nothing. Differentiate the checkpoint's output instead, or leave the checkpoint out."
+    )
+
+
+def test_thousands_of_segments() -> None:
+    """Each is put into the order by itself; grad() and a leaf used throughout see them all."""
+    w = Tensor(np.ones(1), requires_grad=True)
+    x = Tensor(np.ones(1), requires_grad=True)
+    y = bg.checkpoint_sequential([lambda v: v * w] * 4000, 2000, x)
+    (g,) = bg.grad(y.sum(), w, retain_graph=True)
+    y.sum().backward()
+    assert w.grad.tolist() == g.tolist() == [4000.0]
+
+
 def test_errors() -> None:
     x = Tensor([2.0, 3.0], requires_grad=True)
     with pytest.raises(bg.DtypeError) as raised:

@@ -13,6 +13,8 @@ from bytegrad.record import Function
 from bytegrad.tensor import Tensor
 from bytegrad.watch import Watcher, observe, user_line
 
+_NAN, _INFINITY = "a NaN", "an infinity"
+
 
 class _Detector(Watcher):
     """Looks at the numbers of each call, forward and backward."""
@@ -33,15 +35,16 @@ class _Detector(Watcher):
         bad = _bad(output._data)
         if bad is None:
             return
-        for i, x in enumerate(inputs):
-            array = x._data if isinstance(x, Tensor) else np.asarray(x)
-            if array.dtype.kind == "f" and (old := _bad(array)) is not None:
-                raise AnomalyError(
-                    f"{name} was given {old} as input {i}, at {line}: no operation made it under detect_anomaly(). "
-                    "Look at the data, or start detect_anomaly() before this number is made."
-                )
+        given = [_bad(_floats(x)) for x in inputs]
+        if _NAN in given:
+            raise AnomalyError(
+                f"{name} was given a NaN as input {given.index(_NAN)}, at {line}: no operation made it under "
+                "detect_anomaly(). Look at the data, or start detect_anomaly() before this number is made."
+            )
+        if bad == _INFINITY and _INFINITY in given:
+            return  # an infinity that was handed in, as masks do, may be handed on
         raise AnomalyError(
-            f"{name} made {bad} in its output of shape {output.shape}, at {line}: all its inputs were finite. "
+            f"{name} made {bad} in its output of shape {output.shape}, at {line}: no input held one. "
             f"They were {_ranges(inputs)}; keep them where {name} is defined and does not overflow."
         )
 
@@ -99,7 +102,16 @@ def _bad(array: Any) -> str | None:
     """Say what an array holds that is not finite; None if all of it is."""
     if np.isfinite(array).all():
         return None
-    return "a NaN" if np.isnan(array).any() else "an infinity"
+    return _NAN if np.isnan(array).any() else _INFINITY
+
+
+def _floats(x: Any) -> Any:
+    """Return the numbers of an input that could be infinite, or none at all."""
+    array = x._data if isinstance(x, Tensor) else x
+    floating = isinstance(array, (float, np.floating)) or (
+        isinstance(array, np.ndarray) and array.dtype.kind == "f"
+    )
+    return array if floating else 0.0
 
 
 def _checksums(fn: Function) -> list[int]:

@@ -197,7 +197,8 @@ class SliceBackward(Function):
 
     def __init__(self, x: Any, key: Any, output: Tensor | None = None) -> None:
         self._shape, self._is_tuple = x.shape, isinstance(key, tuple)
-        self.save(*map(array_key, key if self._is_tuple else (key,)))
+        places = array_key(key)
+        self.save(*(places if self._is_tuple else (places,)))
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return zeros with g added at the key."""
@@ -215,7 +216,8 @@ class ScatterBackward(Function):
         self, x: Any, key: Any, shape: tuple[int, ...], output: Tensor | None = None
     ) -> None:
         self._is_tuple = isinstance(key, tuple)
-        self.save(*map(array_key, key if self._is_tuple else (key,)))
+        places = array_key(key)
+        self.save(*(places if self._is_tuple else (places,)))
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g at the key."""

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
+from bytegrad.errors import DtypeError, ShapeError
 from bytegrad.kernels import Array
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor
@@ -14,13 +16,14 @@ _PIECE = 2**14
 
 
 def clip_grad_norm_(
-    params: Tensor | Iterable[Tensor], max_norm: float, error_if_nonfinite: bool = False
+    params: Tensor | Iterable[Tensor], max_norm: float, *, error_if_nonfinite: bool = False
 ) -> float:
     """Scale all gradients by one factor, so that √(Σ g²) over all of them is at most `max_norm`; return what it was.
 
     In place. The squares are added in float64, so that many float32 elements neither overflow nor get lost. As in
     PyTorch, the factor is max_norm / (norm + 1e-6), and a norm that is no finite number is passed on into the
-    gradients unless `error_if_nonfinite`. Source: [pascanu2013].
+    gradients unless `error_if_nonfinite`. The norm is always this one: PyTorch's ``norm_type`` is 2 here. Source:
+    [pascanu2013].
 
     Args:
         params: one Tensor or several; those without gradient count as 0.
@@ -29,6 +32,8 @@ def clip_grad_norm_(
 
     Raises:
         ValueError: a bound below 0, or a norm that is no finite number.
+        TypeError: something that is no Tensor.
+        ShapeError, DtypeError: a `grad` that was assigned by hand, and is no array of floats of its Tensor's shape.
 
     >>> from bytegrad import zeros
     >>> x = zeros(2, requires_grad=True)
@@ -39,7 +44,7 @@ def clip_grad_norm_(
     [0.6000000238418579, 0.800000011920929]
     """
     _check_bound(max_norm, "max_norm")
-    grads = _grads(params)
+    grads = _grads(params, "clip_grad_norm_()")
     norm = math.sqrt(sum(map(_sum_of_squares, grads)))
     if error_if_nonfinite and not math.isfinite(norm):
         raise ValueError(
@@ -63,6 +68,7 @@ def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> No
 
     Raises:
         ValueError: a bound below 0.
+        TypeError, ShapeError, DtypeError: as for `clip_grad_norm_`.
 
     >>> from bytegrad import zeros
     >>> x = zeros(2, requires_grad=True)
@@ -72,18 +78,54 @@ def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> No
     [1.0, -0.5]
     """
     _check_bound(clip_value, "clip_value")
-    for g in _grads(params):
+    for g in _grads(params, "clip_grad_value_()"):
         np.clip(g, -clip_value, clip_value, out=g)
 
 
-def _grads(params: Tensor | Iterable[Tensor]) -> list[Array]:
-    grads = []
-    for p in [params] if isinstance(params, Tensor) else params:
-        if isinstance(p.grad, RowSparse):
-            p.grad = p.grad.coalesce()  # each row once: its squares are those of the sum
+def gradient(p: Tensor, taker: str) -> Array | RowSparse | None:
+    """Return the gradient of a Tensor, if there is one; `taker` is who asks for it.
+
+    Raises:
+        DtypeError: it was assigned by hand, and is no array, or one of other numbers than floats.
+        ShapeError: it does not have the Tensor's shape.
+    """
+    grad = p.grad
+    if grad is None:
+        return None
+    arrays = isinstance(grad, (np.ndarray, RowSparse))
+    if not arrays or grad.dtype.kind != "f":
+        kind = f"of {grad.dtype}" if arrays else type(grad).__name__
+        raise DtypeError(
+            f"{taker} with a grad that is {kind}: it is worked on in place, as an array of floats. "
+            f"Leave grad to backward(), or assign np.asarray(…, dtype='{p.dtype}')."
+        )
+    if grad.shape != p.shape:
+        raise ShapeError(
+            f"{taker} with a grad of shape {grad.shape} for a parameter of shape {p.shape}: each element "
+            "needs its own. Leave grad to backward(), or assign an array of the parameter's shape."
+        )
+    return grad
+
+
+def _grads(params: Any, taker: str) -> list[Array]:
+    """Return the arrays that hold all gradients, or refuse them all."""
+    if isinstance(params, Tensor):
+        params = [params]
+    given = list(params) if isinstance(params, Iterable) else [params]
+    for p in given:
+        if not isinstance(p, Tensor):
+            raise TypeError(
+                f"{taker} of {type(p).__name__}: only a Tensor has a gradient to clip. "
+                "Pass module.parameters(), or a list of Tensors."
+            )
+    found = [(p, gradient(p, taker)) for p in given]
+    grads: list[Array] = []
+    for p, grad in found:
+        if isinstance(grad, RowSparse):
+            p.grad = grad.coalesce()  # each row once: its squares are those of the sum
             grads.append(p.grad.values)
-        elif p.grad is not None:
-            grads.append(p.grad)
+        elif grad is not None:
+            grads.append(grad)
     return grads
 
 
@@ -94,7 +136,12 @@ def _sum_of_squares(g: Array) -> float:
 
 
 def _check_bound(bound: float, name: str) -> None:
-    if not bound >= 0:
+    if not (is_number(bound) and bound >= 0):
         raise ValueError(
             f"{name} is {bound}: nothing is that short. Give a number that is 0 or more."
         )
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether something is a number, and not a flag."""
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

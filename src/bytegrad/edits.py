@@ -186,8 +186,8 @@ class Editable:
 
 def _edit(x: "Tensor", seen: str, remedy: str, compute: Callable[..., Any], other: Any) -> "Tensor":
     _refuse_recorded(x, other, seen, remedy)
+    y = operand(other)
     try:
-        y = operand(other)
         compute(x._data, y, out=x._data, casting="unsafe" if compute is _replaced else "same_kind")
     except OverflowError:
         raise _too_large(x, other) from None

@@ -4,7 +4,7 @@ Nothing here recurses, so depth is bounded by memory alone; nothing depends on h
 program gives the same bits in every process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -130,24 +130,24 @@ def grad(
     return tuple(results)
 
 
-def execution_order(*roots: Function, among: Any = ()) -> list[Function]:
+def execution_order(*roots: Function, known: Collection[Function] = ()) -> list[Function]:
     """Return every recorded call below the roots by number: inputs first.
 
     Args:
         roots: where to start.
-        among: calls that are known already, and are returned as well.
+        known: calls to leave out, and all below them.
 
     Raises:
         GraphError: a call among them was freed.
     """
-    seen = {*among, *roots}
+    seen = set(roots)
     stack = list(roots)
     while stack:
         fn = stack.pop()
         if fn.edges is None:
             raise GraphError(freed_graph(fn))
         for edge in fn.edges:
-            if isinstance(edge, Function) and edge not in seen:
+            if isinstance(edge, Function) and edge not in seen and edge not in known:
                 seen.add(edge)
                 stack.append(edge)
     return sorted(seen, key=_number)
@@ -171,6 +171,8 @@ class _Pass:
         self._retain = retain
         self._create = create_graph
         self._wanted = None if wanted is None else set(wanted)
+        self._needed: set[Any] = set()  # where the way to what is wanted leads through
+        self._known: set[Function] = set()  # what stands in the order, once there was a checkpoint
         self._arriving: dict[Function, Any] = {}  # what has come in for the output of a call so far
         self._waiting: dict[Tensor, Any] = {}  # the same for leaves with hooks
         self._last_use: dict[Tensor, Function] | None = None
@@ -180,7 +182,8 @@ class _Pass:
         """Start with these gradients of these tensors, and go on until every leaf has its own."""
         for tensor, g in zip(tensors, seeds, strict=True):
             self._hand(tensor if tensor._grad_fn is None else tensor._grad_fn, g, False)
-        order = self._plan(execution_order(*self._arriving))
+        order = execution_order(*self._arriving)
+        self._plan(order)
         arriving, wanted = self._arriving, self._wanted
         while order:
             fn = order.pop()
@@ -200,23 +203,19 @@ class _Pass:
             if not self._retain:
                 fn.free()
             if unfolded is not None:
-                order = self._unfold(unfolded, g, order)
+                self._unfold(unfolded, g, order)
             if self._waiting:
                 self._settle(fn, order)
         for leaf in tuple(self._waiting):
             self._finish(leaf)
 
-    def _plan(self, order: list[Function]) -> list[Function]:
-        """Find out, where only some gradients are wanted, through which calls the way leads there."""
+    def _plan(self, new: list[Function]) -> None:
+        """Find out, where only some gradients are wanted, through which of these calls the way leads there."""
         self._last_use = None
         if self._wanted is not None:
-            reached = set(self._wanted)
-            self._needed = set()
-            for fn in order:
-                if any(edge in reached for edge in fn.edges or ()):
-                    reached.add(fn)
+            for fn in new:
+                if any(edge in self._wanted or edge in self._needed for edge in fn.edges or ()):
                     self._needed.add(fn)
-        return order
 
     def _differentiate(self, fn: Function, g: Any) -> Tensor | None:
         """Apply the rule of a call and hand on what comes out; or return the output that was recorded anew."""
@@ -277,13 +276,20 @@ class _Pass:
             _accumulate(tensor, g, False)
         return g
 
-    def _unfold(self, output: Tensor, g: Any, order: list[Function]) -> list[Function]:
-        """Return the order with the calls in it that a checkpoint has recorded anew."""
-        if not output.requires_grad:
-            return order
+    def _unfold(self, output: Tensor, g: Any, order: list[Function]) -> None:
+        """Put the calls that a checkpoint has recorded anew into the order."""
         root = output._grad_fn
         self._hand(output if root is None else root, g, False)
-        return order if root is None else self._plan(execution_order(root, among=order))
+        self._known = self._known or set(order)
+        if root is None or root in self._known:
+            return
+        new = execution_order(root, known=self._known)
+        self._known.update(new)
+        in_place = not order or order[-1].number < new[0].number
+        order.extend(new)
+        if not in_place:  # the function read a result that nothing else led to
+            order.sort(key=_number)
+        self._plan(new)
 
 
 def _number(fn: Function) -> int:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from bytegrad.clipping import gradient, is_number
 from bytegrad.edits import edited
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.kernels import Array
@@ -20,6 +21,9 @@ Group: TypeAlias = dict[str, Any]
 
 #: Elements that are worked on at once: a scratch array of 64 KiB in float32, whatever the size of the parameter.
 _PIECE = 2**14
+
+#: Hyperparameters that mean the same in every optimizer, and are checked; what others mean, a subclass knows.
+_SCALES = frozenset({"lr", "eps", "momentum", "weight_decay"})
 
 
 class Optimizer:
@@ -115,35 +119,34 @@ class Optimizer:
     def step(self) -> None:
         """Change every parameter that has a gradient, in place; the others stay as they are, and so does their state.
 
+        A parameter that does not require grad now is passed over, whatever is left in its `grad`: it was frozen.
         Takes one scratch array of at most 64 KiB in float32, whatever the size of the parameters.
 
         Raises:
-            ShapeError: a `grad` that was assigned by hand does not have its parameter's shape. No parameter is
-                changed then.
+            ShapeError, DtypeError: a `grad` that was assigned by hand is no array of floats of its parameter's shape.
+                No parameter is changed then.
         """
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None and p.grad.shape != p.shape:
-                    raise ShapeError(
-                        f"step() with a grad of shape {p.grad.shape} for a parameter of shape {p.shape}: each element "
-                        "needs its own. Leave grad to backward(), or assign an array of the parameter's shape."
-                    )
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                grad, arrays = p.grad, self._arrays(p, group)
-                step = self.state[p]["step"]
-                if isinstance(grad, RowSparse) and self.leaves_rest(group):
-                    grad = grad.coalesce()
-                    rows = p._data[grad.rows]
-                    self.update(rows, grad.values, arrays, group, step)
-                    p._data[grad.rows] = rows
-                else:
-                    dense = grad.dense() if isinstance(grad, RowSparse) else grad
-                    for x, g, *state in _pieces(p._data, dense, *arrays):
-                        self.update(x, g, state, group, step)
-                edited(p._data)
+        found = [
+            (p, group, gradient(p, "step()"))
+            for group in self.param_groups
+            for p in group["params"]
+            if p.requires_grad
+        ]
+        for p, group, grad in found:
+            if grad is None:
+                continue
+            arrays = self._arrays(p, group)
+            step = self.state[p]["step"]
+            if isinstance(grad, RowSparse) and self.leaves_rest(group):
+                grad = grad.coalesce()
+                rows = p._data[grad.rows]
+                self.update(rows, grad.values, arrays, group, step)
+                p._data[grad.rows] = rows
+            else:
+                dense = grad.dense() if isinstance(grad, RowSparse) else grad
+                for x, g, *state in _pieces(p._data, dense, *arrays):
+                    self.update(x, g, state, group, step)
+            edited(p._data)
 
     def update(self, x: Array, g: Array, state: list[Array], group: Group, step: int) -> None:
         """Change a piece of a parameter in place, given the same piece of its gradient and of its state.
@@ -205,8 +208,10 @@ class Optimizer:
 
         Raises:
             ValueError: other groups, other state, or hyperparameters out of range; nothing was taken over then.
+            TypeError: it is no state of an optimizer; nothing was taken over then.
             ShapeError: arrays of other shapes; nothing was taken over then.
         """
+        _refuse_other_state(state_dict, type(self).__name__)
         groups = state_dict["param_groups"]
         sizes = [len(group["params"]) for group in groups]
         own = [len(group["params"]) for group in self.param_groups]
@@ -224,6 +229,12 @@ class Optimizer:
             _check({key: value for key, value in group.items() if key != "params"})
         numbers = [i for group in groups for i in group["params"]]
         owners = dict(zip(numbers, self._parameters(), strict=True))
+        strangers = [i for i in state_dict["state"] if i not in owners]
+        if strangers:
+            raise ValueError(
+                f"state of parameter {strangers[0]!r}, which is in no group: each state belongs to one parameter. "
+                f"Load what state_dict() of this {type(self).__name__} gave, with its numbers as they were."
+            )
         state = {owners[i]: self._taken(owners[i], i, s) for i, s in state_dict["state"].items()}
         for group, other in zip(self.param_groups, groups, strict=True):
             group.update({key: value for key, value in other.items() if key != "params"})
@@ -231,6 +242,11 @@ class Optimizer:
 
     def _taken(self, p: Tensor, number: int, state: Mapping[str, Any]) -> dict[str, Any]:
         """Copy the state of one parameter, and see that it fits."""
+        if not is_number(state.get("step")):
+            raise ValueError(
+                f"state of parameter {number} with step {state.get('step')!r}: it counts the steps so far, and the next "
+                f"one depends on it. Load what state_dict() of this {type(self).__name__} gave."
+            )
         for name in set(state) & set(self.names):
             if np.shape(state[name]) != p.shape:
                 raise ShapeError(
@@ -277,12 +293,12 @@ def _check(hyperparameters: Group) -> None:
                     f"betas is {value!r}: each says how much of a mean remains after a step. "
                     "Pass two numbers, each 0 or more and below 1."
                 )
-        elif name != "nesterov" and not (_is_number(value) and 0 <= value < math.inf):
+        elif name in _SCALES and not (is_number(value) and 0 <= value < math.inf):
             raise ValueError(
                 f"{name} is {value!r}: it scales a step, and must neither turn nor blow it up. "
                 "Pass a finite number, 0 or more."
             )
-    if hyperparameters.get("nesterov") and not hyperparameters["momentum"]:
+    if hyperparameters.get("nesterov") and hyperparameters.get("momentum") == 0:
         raise ValueError(
             "nesterov with momentum 0: it looks ahead along the momentum, and there is none. "
             "Pass momentum=0.9, or nesterov=False."
@@ -290,11 +306,7 @@ def _check(hyperparameters: Group) -> None:
 
 
 def _fades(beta: Any) -> bool:
-    return _is_number(beta) and 0 <= beta < 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    return is_number(beta) and 0 <= beta < 1
 
 
 def _check_parameter(p: Any, place: int) -> None:
@@ -321,6 +333,26 @@ def _refuse_single(params: Any, taker: str) -> None:
         raise TypeError(
             f"params of {taker} is {_kind(params)}: they come as a list, so that none is forgotten. "
             "Pass module.parameters(), or [tensor]."
+        )
+
+
+def _refuse_other_state(state_dict: Any, taker: str) -> None:
+    """Refuse what no optimizer's `state_dict` gave."""
+    wrong = f"is {_kind(state_dict)}"
+    if isinstance(state_dict, Mapping):
+        lacks = [key for key in ("state", "param_groups") if key not in state_dict]
+        wrong = f"has no {' and no '.join(map(repr, lacks))}" if lacks else ""
+    if not wrong and not (
+        isinstance(state_dict["state"], Mapping)
+        and all(isinstance(state, Mapping) for state in state_dict["state"].values())
+        and isinstance(state_dict["param_groups"], (list, tuple))
+        and all(isinstance(g, Mapping) and "params" in g for g in state_dict["param_groups"])
+    ):
+        wrong = "has other things in 'state' or 'param_groups' than dicts"
+    if wrong:
+        raise TypeError(
+            f"the state for {taker} {wrong}: an optimizer goes on from its own state, beside which the model's is "
+            "loaded into the model. Pass what optimizer.state_dict() gave."
         )
 
 

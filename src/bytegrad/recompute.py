@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from bytegrad import random
-from bytegrad.edits import clock
+from bytegrad.arrays import array_of
+from bytegrad.edits import clock, edited_since
 from bytegrad.errors import DtypeError, GraphError
 from bytegrad.modes import enable_grad, state
 from bytegrad.record import Function, Probe, Unfolded, edge, joined
@@ -21,38 +22,48 @@ _ARRAY: Any = object()
 class CheckpointBackward(Function):
     """y = f(x, …): records f anew, which the backward pass then walks through. Keeps what f read from outside."""
 
-    __slots__ = ("_arguments", "_function", "_states")
+    __slots__ = ("_arguments", "_constants", "_function", "_names", "_states")
 
     def __init__(
         self,
         function: Callable[..., Any],
         arguments: tuple[Any, ...],
-        read: Sequence[Tensor],
+        names: tuple[str, ...],
+        probe: Probe,
         states: Any,
     ) -> None:
-        self._function, self._states = function, states
+        self._function, self._names, self._states = function, names, states
         # arrays are among those saved, where the ledger sees them; Tensors themselves would pin more
         self._arguments = tuple(map(_place, arguments))
         kept = [x for x in arguments if isinstance(x, (Tensor, np.ndarray))]
+        mine = {id(x) for x in kept}
+        read = [x for key, x in probe.read.items() if key not in mine]
         self.save(*kept, *read)
         self.edges = tuple(edge(x) for x in (*kept, *read))
+        self._constants = tuple(probe.constants.values())
 
     def apply(self, grad_output: Any) -> Unfolded:
         """Return the output again, with its graph.
 
         Raises:
-            GraphError: the function gave another shape or dtype than the first time.
+            GraphError: the function gave another shape or dtype than the first time, read other tensors, or reads a
+                constant that was edited since.
+            DtypeError: it did not return a Tensor.
         """
+        self._refuse_edited_constants()
         kept = iter(zip(self.saved_tensors, self.sources, strict=True))
         arguments = [
-            joined(*next(kept)) if x is _TENSOR else next(kept)[0] if x is _ARRAY else x
+            joined(*next(kept)) if x is _TENSOR else array_of(next(kept)[0]) if x is _ARRAY else x
             for x in self._arguments
         ]
+        positional = len(arguments) - len(self._names)
+        named = dict(zip(self._names, arguments[positional:], strict=True))
+        start = next(clock)
         if watchers:
             tell("unfolding", self, True)
         try:
             with enable_grad(), random.replaying(self._states):
-                output = self._function(*arguments)
+                output = _one_tensor(self._function(*arguments[:positional], **named))
         finally:
             if watchers:
                 tell("unfolding", self, False)
@@ -62,10 +73,41 @@ class CheckpointBackward(Function):
                 f"shape {output.shape} when it ran again: the gradient would be that of another function. "
                 "Let it depend on its inputs alone."
             )
+        if not self._comes_from_the_same(output, start):
+            raise GraphError(
+                "checkpoint: when the function ran again, its result came from other tensors than at first: the "
+                "gradient would go astray. Bind what the function reads when you make it, as in `lambda x, w=w: x @ w`."
+            )
         return Unfolded(output)
 
+    def _refuse_edited_constants(self) -> None:
+        for constant in self._constants:
+            array = constant()
+            versions = None if array is None else edited_since(array, self.number)
+            if versions is not None:
+                raise GraphError(
+                    f"checkpoint: the function reads a tensor that was at version {versions[0]} when it ran first, and "
+                    f"is at version {versions[1]} now: it would compute something else. "
+                    "Edit after backward(), or edit a copy."
+                )
 
-def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
+    def _comes_from_the_same(self, output: Tensor, start: int) -> bool:
+        """Tell whether the new graph leads only to what was read in the first run as well, and to something."""
+        known = {*(self.edges or ()), None}
+        stack: list[Any] = [edge(output)]
+        met: set[Any] = set()
+        while stack:
+            place = stack.pop()
+            if isinstance(place, Function) and place.number > start:
+                new = [below for below in place.edges or () if below not in met]
+                met.update(new)
+                stack.extend(new)
+            elif place not in known:
+                return False
+        return output.requires_grad
+
+
+def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> Tensor:
     """Return function(*inputs), and keep no more than the inputs: the rest is computed again in the backward pass.
 
     A second forward pass is the price of the memory [griewank2000] [chen2016]. The gradients are the same to the bit.
@@ -75,6 +117,7 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     Args:
         function: returns one Tensor. It runs twice, so it should change nothing outside.
         inputs: Tensors, and anything else that it takes.
+        named: what it takes by name.
 
     Raises:
         DtypeError: the function returned something else than one Tensor.
@@ -90,26 +133,25 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any) -> Tensor:
     array([ 3., 12.], dtype=float32)
     """
     if not state.recording or state.probe is not None:
-        return _one_tensor(function(*inputs))
+        return _one_tensor(function(*inputs, **named))
     probe = Probe()
     state.probe = probe
     try:
         with random.witness() as states:
-            output = _one_tensor(function(*inputs))
+            output = _one_tensor(function(*inputs, **named))
     finally:
         state.probe = None
     if output._grad_fn is not probe.marker:
         return output  # nothing in it requires grad, or nothing was computed
-    mine = {id(x) for x in inputs if isinstance(x, Tensor)}
-    read = [x for key, x in probe.read.items() if key not in mine]
-    fn = CheckpointBackward(function, inputs, read, states)
+    arguments = (*inputs, *named.values())
+    fn = CheckpointBackward(function, arguments, tuple(named), probe, states)
     fn.number = next(clock)
     fn.shape, fn.dtype, fn.hooks = output.shape, output.dtype, None
     output = wrap(output._data)
     output._requires_grad = True
     output._grad_fn = fn
     if watchers:
-        tell("called", fn, fn.name, inputs, output)
+        tell("called", fn, fn.name, arguments, output)
     return output
 
 

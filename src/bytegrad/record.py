@@ -7,12 +7,13 @@ drops it, and there is no cycle for a garbage collector to find.
 
 import copy
 import functools
+import weakref
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from bytegrad.edits import clock
+from bytegrad.edits import clock, owner
 from bytegrad.errors import DtypeError, GraphError
 from bytegrad.modes import state
 from bytegrad.tensor import Tensor, wrap
@@ -151,21 +152,51 @@ class Unfolded:
         self.output = output
 
 
+class Unrecorded(Function):
+    """Stands where a checkpoint's first run recorded nothing. Nothing can be differentiated through it."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hooks = None  # those set on it are set again in the second run
+
+    @property
+    def edges(self) -> Any:  # type: ignore[override]
+        """Raise: there are none.
+
+        Raises:
+            GraphError: always.
+        """
+        raise GraphError(
+            "a gradient through a tensor that was made inside a checkpoint, in its first run: that run records "
+            "nothing, to keep nothing. Differentiate the checkpoint's output instead, or leave the checkpoint out."
+        )
+
+
 class Probe:
-    """A first run that records nothing but what it reads: each tensor from outside through which gradient flows."""
+    """A first run that records nothing but what it reads from outside.
+
+    Attributes:
+        read: the tensors through which gradient flows, by id.
+        constants: the memory of the others, weakly, by id: an edit of these changes the second run as well.
+        marker: what stands in the place of a record in tensors that were made inside.
+    """
 
     def __init__(self) -> None:
         self.read: dict[int, Tensor] = {}
-        self.marker = Function()
-        self.marker.hooks = self.marker.edges = (
-            None  # hooks set on it are set again in the second run
-        )
+        self.constants: dict[int, weakref.ref[Any]] = {}
+        self.marker = Unrecorded()
 
     def note(self, inputs: tuple[Any, ...], output: Tensor) -> None:
         """Enter a call's inputs, and mark its output as made inside."""
         for x in inputs:
-            if isinstance(x, Tensor) and x._requires_grad and x._grad_fn is not self.marker:
-                self.read[id(x)] = x
+            if isinstance(x, Tensor) and x._grad_fn is not self.marker:
+                if x._requires_grad:
+                    self.read[id(x)] = x
+                else:
+                    buffer = owner(x._data)
+                    self.constants[id(buffer)] = weakref.ref(buffer)
         output._requires_grad = True
         output._grad_fn = self.marker
 
@@ -232,6 +263,8 @@ def _recorded(
         output = wrap(output._data)
     if state.probe is not None:
         state.probe.note(inputs, output)
+        if watchers:
+            tell("called", None, rule.__name__.removesuffix("Backward"), inputs, output)
         return output
     fn = rule(*inputs, output=output, **metadata)
     if not hasattr(fn, "saved_tensors"):  # a learner's rule that saves nothing need not say so
