@@ -157,7 +157,10 @@ def text_of(thing: Any) -> str:
 def section(text: str, title: str) -> set[str]:
     """Return the names that stand under ``Args:``, ``Raises:`` or ``Attributes:``; the title is a pattern."""
     body = re.search(rf"^{title}:\n((?:    .*\n|\n(?=    ))*)", text + "\n", re.MULTILINE)
-    return set(re.findall(r"^    (\w+)(?: \([^)]*\))?:", body[1], re.MULTILINE)) if body else set()
+    heads = re.findall(
+        r"^    (\w+(?:, \w+)*)(?: \([^)]*\))?:", body[1] if body else "", re.MULTILINE
+    )
+    return {name for head in heads for name in head.split(", ")}
 
 
 def plain(thing: Any) -> Any:
