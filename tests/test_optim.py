@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytegrad import DtypeError, GraphError, ShapeError, Tensor, optim
+from bytegrad import DtypeError, GraphError, ShapeError, Tensor, nn, optim
 from bytegrad.edits import version
 from bytegrad.sparse import RowSparse
 from bytegrad.watch import Watcher, observe
@@ -177,6 +177,50 @@ def test_an_assigned_grad_must_fit() -> None:
     assert x.item() == 0
 
 
+@pytest.mark.parametrize(
+    ("grad", "seen"),
+    [
+        ([1.0], "list"),
+        (Tensor([1.0]), "Tensor"),
+        (np.float64(1), "float64"),
+        (np.ones(1, dtype=np.int64), "of int64"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("take", "taker"),
+    [
+        (lambda xs: optim.SGD(xs, lr=0.1).step(), "step()"),
+        (lambda xs: optim.clip_grad_norm_(xs, 0.1), "clip_grad_norm_()"),
+        (lambda xs: optim.clip_grad_value_(xs, 0.1), "clip_grad_value_()"),
+    ],
+)
+def test_an_assigned_grad_is_an_array_of_floats(
+    take: Callable[[Any], Any], taker: str, grad: Any, seen: str
+) -> None:
+    x, y = graded(1.0), leaf(1)
+    y.grad = grad
+    message = (
+        f"{taker} with a grad that is {seen}: it is worked on in place, as an array of floats. "
+        "Leave grad to backward(), or assign np.asarray(…, dtype='float64')."
+    )
+    with pytest.raises(DtypeError, match=exactly(message)):
+        take([x, y])
+    assert (x.item(), x.grad.item()) == (0, 1)
+
+
+def test_what_was_frozen_after_backward_stays() -> None:
+    x, y = graded(1.0), graded(1.0)
+    optimizer = optim.SGD([x, y], lr=0.5, momentum=0.9)
+    optimizer.step()
+    x.requires_grad = False
+    optimizer.step()
+    assert (x.item(), version(x.data)) == (-0.5, 1)
+    assert optimizer.state[x]["step"] == 1
+    x.requires_grad = True
+    optimizer.step()
+    assert x.item() == -0.5 - 0.5 * 1.9
+
+
 def test_empty_parameters_step() -> None:
     x = leaf(0, 3)
     x.grad = np.ones((0, 3))
@@ -232,6 +276,22 @@ def test_hyperparameters_may_change_between_steps() -> None:
     optimizer.param_groups[0]["lr"] = 2
     optimizer.step()
     assert x.data.tolist() == [-2]
+
+
+def test_a_subclass_knows_what_its_hyperparameters_mean() -> None:
+    class Ascent(optim.Optimizer):
+        def update(self, x: Any, g: Any, state: Any, group: Any, step: int) -> None:
+            sign = 1 if group["maximize"] else -1
+            x += (
+                sign * group["lr"] * (np.sign(g) if group["mode"] == "sign" else g) + group["shift"]
+            )
+
+    x = graded(4.0)
+    options = {"maximize": True, "mode": "sign", "nesterov": True, "shift": -1.0}
+    Ascent([x], lr=0.5, **options).step()
+    assert x.item() == -0.5
+    with pytest.raises(ValueError, match="lr is -1"):
+        Ascent([x], lr=-1, **options)
 
 
 def test_a_generator_of_parameters_will_do() -> None:
@@ -485,6 +545,51 @@ def test_a_state_of_other_parameters_is_refused_whole() -> None:
     assert after["state"][0]["mean"].tolist() == before["state"][0]["mean"].tolist()
 
 
+@pytest.mark.parametrize(
+    ("state", "wrong"),
+    [
+        ("adam.npz", "is str"),
+        (None, "is NoneType"),
+        ({"weight": np.ones(2)}, "has no 'state' and no 'param_groups'"),
+        ({"state": {}}, "has no 'param_groups'"),
+        (
+            {"state": {0: 3}, "param_groups": []},
+            "has other things in 'state' or 'param_groups' than dicts",
+        ),
+        (
+            {"state": {}, "param_groups": [{"lr": 0.1}]},
+            "has other things in 'state' or 'param_groups' than dicts",
+        ),
+    ],
+)
+def test_what_is_no_state_of_an_optimizer_is_refused(state: Any, wrong: str) -> None:
+    message = (
+        f"the state for Adam {wrong}: an optimizer goes on from its own state, beside which the model's is loaded into "
+        "the model. Pass what optimizer.state_dict() gave."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        optim.Adam([leaf(2)]).load_state_dict(state)
+
+
+def test_a_state_has_its_own_numbers_and_counts_its_steps() -> None:
+    optimizer = optim.Adam([graded(1.0)])
+    optimizer.step()
+    saved = optimizer.state_dict()
+    message = (
+        "state of parameter '0', which is in no group: each state belongs to one parameter. "
+        "Load what state_dict() of this Adam gave, with its numbers as they were."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        optimizer.load_state_dict({**saved, "state": {"0": saved["state"][0]}})
+    del saved["state"][0]["step"]
+    message = (
+        "state of parameter 0 with step None: it counts the steps so far, and the next one depends on it. "
+        "Load what state_dict() of this Adam gave."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        optimizer.load_state_dict(saved)
+
+
 # Clipping.
 
 
@@ -550,8 +655,27 @@ def test_values_are_clipped() -> None:
     assert y.grad is None
 
 
-@pytest.mark.parametrize("value", [-1, math.nan])
-def test_a_bound_is_not_below_0(value: float) -> None:
+@pytest.mark.parametrize(
+    ("given", "seen"), [(nn.Linear(1, 1), "Linear"), (3, "int"), (["weight"], "str")]
+)
+def test_tensors_alone_are_clipped(given: Any, seen: str) -> None:
+    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
+        message = (
+            f"{clip.__name__}() of {seen}: only a Tensor has a gradient to clip. "
+            "Pass module.parameters(), or a list of Tensors."
+        )
+        with pytest.raises(TypeError, match=exactly(message)):
+            clip(given, 1.0)
+
+
+def test_the_kind_of_norm_is_no_third_argument() -> None:
+    x = graded(math.inf)
+    with pytest.raises(TypeError, match="positional"):
+        optim.clip_grad_norm_([x], 1.0, math.inf)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("value", [-1, math.nan, None])
+def test_a_bound_is_not_below_0(value: Any) -> None:
     message = f"max_norm is {value}: nothing is that short. Give a number that is 0 or more."
     with pytest.raises(ValueError, match=exactly(message)):
         optim.clip_grad_norm_([graded(1.0)], value)

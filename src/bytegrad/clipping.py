@@ -89,12 +89,12 @@ def gradient(p: Tensor, taker: str) -> Array | RowSparse | None:
         DtypeError: it was assigned by hand, and is no array, or one of other numbers than floats.
         ShapeError: it does not have the Tensor's shape.
     """
-    grad = p.grad
+    grad: Array | RowSparse | None = p.grad
     if grad is None:
         return None
-    arrays = isinstance(grad, (np.ndarray, RowSparse))
-    if not arrays or grad.dtype.kind != "f":
-        kind = f"of {grad.dtype}" if arrays else type(grad).__name__
+    array = isinstance(grad, (np.ndarray, RowSparse))
+    if not array or grad.dtype.kind != "f":
+        kind = f"of {grad.dtype}" if array else type(grad).__name__
         raise DtypeError(
             f"{taker} with a grad that is {kind}: it is worked on in place, as an array of floats. "
             f"Leave grad to backward(), or assign np.asarray(…, dtype='{p.dtype}')."

@@ -244,8 +244,8 @@ class Optimizer:
         """Copy the state of one parameter, and see that it fits."""
         if not is_number(state.get("step")):
             raise ValueError(
-                f"state of parameter {number} with step {state.get('step')!r}: it counts the steps so far, and the next "
-                f"one depends on it. Load what state_dict() of this {type(self).__name__} gave."
+                f"state of parameter {number} with step {state.get('step')!r}: it counts the steps so far, and the "
+                f"next one depends on it. Load what state_dict() of this {type(self).__name__} gave."
             )
         for name in set(state) & set(self.names):
             if np.shape(state[name]) != p.shape:
