@@ -742,10 +742,83 @@ def test_a_saved_schedule_goes_on(name: str, options: dict[str, Any]) -> None:
     assert other.get_last_lr() == ours.get_last_lr()
 
 
-def test_a_second_schedule_starts_from_the_same_base() -> None:
+def rates(module: Any, b: Any, plan: list[Any], steps: int = 20) -> list[float]:
+    """Return the rates that several schedules of one optimizer set, stepped one after another."""
+    schedules = [getattr(module, name)(b, **options) for name, options in plan]
+    found = [group["lr"] for group in b.param_groups]
+    for _ in range(steps):
+        b.step()
+        for schedule in schedules:
+            schedule.step()
+        found += [group["lr"] for group in b.param_groups]
+    return found
+
+
+@pytest.mark.parametrize("second", SCHEDULES)
+@pytest.mark.parametrize("first", SCHEDULES)
+def test_schedules_of_one_optimizer_act_together_as_pytorchs(first: Any, second: Any) -> None:
+    torch = pytest.importorskip("torch")
+    ours = rates(optim, two_groups(optim, lambda: leaf(1)), [first, second])
+    make = two_groups(torch.optim, lambda: torch.ones(1, requires_grad=True))
+    theirs = rates(torch.optim.lr_scheduler, make, [first, second])
+    assert ours == pytest.approx(theirs, rel=1e-11, abs=1e-15)
+
+
+def test_a_warm_up_and_a_decay_act_together() -> None:
+    plan = [
+        ("LinearLR", {"start_factor": 0.25, "total_iters": 3}),
+        ("StepLR", {"step_size": 3, "gamma": 0.5}),
+    ]
+    found = rates(optim, optim.SGD([leaf(1)], lr=1.0), plan, steps=6)
+    assert found == pytest.approx([0.25, 0.5, 0.75, 0.5, 0.5, 0.5, 0.25])
+
+
+def test_saved_schedules_that_act_together_go_on() -> None:
+    def make() -> tuple[Any, list[Any]]:
+        optimizer = optim.SGD([leaf(1)], lr=1.0)
+        return optimizer, [
+            optim.LinearLR(optimizer, total_iters=5),
+            optim.CosineAnnealingLR(optimizer, 9, eta_min=0.1),
+        ]
+
+    def walk(schedules: list[Any]) -> list[float]:
+        found = []
+        for _ in range(4):
+            for schedule in schedules:
+                schedule.step()
+            found += schedules[0].get_last_lr()
+        return found
+
+    optimizer, schedules = make()
+    walk(schedules)
+    saved = optimizer.state_dict(), [schedule.state_dict() for schedule in schedules]
+    other, fresh = make()
+    other.load_state_dict(saved[0])
+    for schedule, state in zip(fresh, saved[1], strict=True):
+        schedule.load_state_dict(state)
+    assert walk(fresh) == walk(schedules)
+
+
+def test_alone_the_ten_thousandth_rate_is_as_exact_as_the_first() -> None:
+    optimizer = optim.SGD([leaf(1)], lr=0.3)
+    schedule = optim.CosineAnnealingLR(optimizer, 7)
+    for _ in range(10_000):
+        schedule.step()
+    assert schedule.get_last_lr() == [schedule.rate(0.3, 10_000, 0)]
+
+
+def test_a_rate_set_by_hand_goes_on_from_there() -> None:
     optimizer = optim.SGD([leaf(1)], lr=1.0)
-    optim.LinearLR(optimizer, start_factor=0.5)
-    assert optim.StepLR(optimizer, 2).base_lrs == [1.0]
+    schedule = optim.StepLR(optimizer, 2, gamma=0.5)
+    schedule.step()
+    optimizer.param_groups[0]["lr"] = 3.0
+    schedule.step()
+    assert schedule.get_last_lr() == [1.5]
+    cosine = optim.CosineAnnealingLR(optim.SGD([leaf(1)], lr=1.0), 1)
+    cosine.step()  # at the bottom, from where no factor leads away
+    cosine.optimizer.param_groups[0]["lr"] = 0.5
+    cosine.step()
+    assert cosine.get_last_lr() == [1.5]
 
 
 def test_a_group_added_later_keeps_its_rate() -> None:
@@ -764,6 +837,24 @@ def test_a_group_added_later_keeps_its_rate() -> None:
             "step_size is 0: it counts steps. Pass a whole number that is 1 or more.",
         ),
         (
+            lambda o: optim.StepLR(o, None),
+            "step_size is None: it counts steps. Pass a whole number that is 1 or more.",
+        ),
+        (
+            lambda o: optim.StepLR(o, 1, gamma=-0.5),
+            (
+                "gamma is -0.5: a learning rate below 0 would climb, and an infinite one blow up. "
+                "Pass a finite number, 0 or more."
+            ),
+        ),
+        (
+            lambda o: optim.CosineAnnealingLR(o, 2, eta_min="0"),
+            (
+                "eta_min is '0': a learning rate below 0 would climb, and an infinite one blow up. "
+                "Pass a finite number, 0 or more."
+            ),
+        ),
+        (
             lambda o: optim.CosineAnnealingLR(o, 2.5),
             "T_max is 2.5: it counts steps. Pass a whole number that is 1 or more.",
         ),
@@ -779,6 +870,10 @@ def test_a_group_added_later_keeps_its_rate() -> None:
             ),
         ),
         (
+            lambda o: optim.LinearLR(o, end_factor=None),
+            "end_factor is None: it is a share of the optimizer's rate. Pass a number from 0 to 1.",
+        ),
+        (
             lambda o: optim.LinearLR(o, end_factor=2),
             "end_factor is 2: it is a share of the optimizer's rate. Pass a number from 0 to 1.",
         ),
@@ -790,7 +885,9 @@ def test_a_group_added_later_keeps_its_rate() -> None:
             ),
         ),
         (
-            lambda o: optim.StepLR(o, 1).load_state_dict({"base_lrs": [1, 2], "last_epoch": 3}),
+            lambda o: optim.StepLR(o, 1).load_state_dict(
+                {"base_lrs": [1, 2], "last_epoch": 3, "last_lr": [1, 2]}
+            ),
             (
                 "state of 2 learning rates for 1: each belongs to a group of parameters. "
                 "Make the optimizer with the same groups."
@@ -802,6 +899,52 @@ def test_what_cannot_be_scheduled_is_named(make: Callable[[Any], Any], message: 
     optimizer = optim.SGD([leaf(1)], lr=1.0)
     with pytest.raises(ValueError, match=exactly(message)):
         make(optimizer)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda o: optim.StepLR(nn.Linear(1, 1), 3),
+            (
+                "StepLR of Linear: it sets the learning rates of an optimizer. "
+                "Pass the optimizer, such as StepLR(optimizer, …)."
+            ),
+        ),
+        (
+            lambda o: optim.LambdaLR(None, abs),
+            (
+                "LambdaLR of NoneType: it sets the learning rates of an optimizer. "
+                "Pass the optimizer, such as LambdaLR(optimizer, …)."
+            ),
+        ),
+        (
+            lambda o: optim.LambdaLR(o, 0.5),
+            (
+                "lr_lambda has 0.5: it is called with the number of steps. "
+                "Pass a function, or a list of functions, one a group."
+            ),
+        ),
+        (
+            lambda o: optim.StepLR(o, 3).load_state_dict(None),
+            (
+                "the state for StepLR is NoneType without last_epoch, base_lrs, last_lr: a schedule goes on from its "
+                "own state, and the optimizer's "
+                "is loaded into the optimizer. Pass what state_dict() of a schedule gave."
+            ),
+        ),
+        (
+            lambda o: optim.StepLR(o, 3).load_state_dict({"last_epoch": 3, "base_lrs": [1]}),
+            (
+                "the state for StepLR is dict without last_lr: a schedule goes on from its own state, and the "
+                "optimizer's is loaded into the optimizer. Pass what state_dict() of a schedule gave."
+            ),
+        ),
+    ],
+)
+def test_what_is_no_part_of_a_schedule_is_named(make: Callable[[Any], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=exactly(message)):
+        make(optim.SGD([leaf(1)], lr=1.0))
 
 
 def test_a_base_schedule_says_what_is_missing() -> None:

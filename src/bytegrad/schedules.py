@@ -1,20 +1,23 @@
 """Schedules: the learning rate as a function of the number of steps taken.
 
-Each is a closed form, lr = f(base, t). Nothing adds up from step to step, so step 10 000 is as exact as step 1.
+Each is a closed form, lr = f(base, t). Alone on an optimizer it gives just that: nothing adds up from step to step, so
+step 10 000 is as exact as step 1. Where something else changed the rate, such as a second schedule, it changes what it
+finds by the factor f(base, t) / f(base, t − 1). So several act together, and give what PyTorch's do.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from bytegrad.optim import Optimizer
+from bytegrad.clipping import is_number
+from bytegrad.optimizer import Optimizer
 
 
 class Schedule:
     """The base of all schedules: sets the learning rate of each group of an optimizer now, and after each `step`.
 
-    A subclass overrides `rate`. Call `step` after the optimizer's.
+    A subclass overrides `rate`. Call `step` after the optimizer's. A second schedule of the same optimizer acts on what
+    the first one set; step both.
 
     Args:
         optimizer: whose learning rates to set; the present ones are the base of all to come.
@@ -23,6 +26,10 @@ class Schedule:
         optimizer: the same.
         base_lrs: the learning rate of each group at the beginning.
         last_epoch: how many steps were taken (PyTorch's name; what a step is, is up to the caller).
+        eta_min: the part of each rate that the factor of a step leaves alone.
+
+    Raises (all of them):
+        TypeError: what shall be scheduled is no `Optimizer`.
 
     >>> from bytegrad import ones
     >>> from bytegrad.optim import SGD
@@ -35,10 +42,13 @@ class Schedule:
     [0.5]
     """
 
-    def __init__(self, optimizer: "Optimizer") -> None:
+    eta_min: float = 0.0
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        _refuse_other(optimizer, type(self).__name__)
         self.optimizer = optimizer
         for group in optimizer.param_groups:
-            group.setdefault("initial_lr", group["lr"])  # a second schedule starts there as well
+            group.setdefault("initial_lr", group["lr"])  # the base of a second schedule as well
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = 0
         self._set()
@@ -53,6 +63,26 @@ class Schedule:
         """
         raise NotImplementedError(f"{type(self).__name__} has no rate(base, t, group)")
 
+    def following(self, lr: float, base: float, t: int, group: int) -> float:
+        """Return the learning rate of a group after `t` steps, given what it is now.
+
+        Where that is what `rate` gave for t − 1 steps, it is what `rate` gives for `t`. Where something else changed
+        it, the part above `eta_min` changes by the same factor.
+
+        Args:
+            lr: its learning rate now.
+            base: its learning rate at the beginning.
+            t: how many steps were taken.
+            group: which group it is, counted from 0.
+        """
+        before = self.rate(base, t - 1, group) if t else base
+        now = self.rate(base, t, group)
+        if lr == before:
+            return now
+        if before == self.eta_min:  # no factor leads away from there
+            return lr + now - before
+        return self.eta_min + (lr - self.eta_min) * ((now - self.eta_min) / (before - self.eta_min))
+
     def step(self) -> None:
         """Take a step: set the learning rates for the next one of the optimizer."""
         self.last_epoch += 1
@@ -63,28 +93,46 @@ class Schedule:
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what another run needs to go on: the step, and the learning rates at the beginning."""
-        return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
+        """Return what another run needs to go on: the step, and the learning rates at the beginning and now."""
+        return {
+            "last_epoch": self.last_epoch,
+            "base_lrs": list(self.base_lrs),
+            "last_lr": self.get_last_lr()[: len(self.base_lrs)],
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Go on where the run of this `state_dict` stopped, and set the learning rates to what they were there.
 
         Raises:
             ValueError: the state is of another number of groups.
+            TypeError: it is no state of a schedule.
         """
-        base = list(state_dict["base_lrs"])
-        if len(base) != len(self.base_lrs):
+        given: Any = state_dict
+        held = given if isinstance(given, Mapping) else {}
+        lacks = [key for key in self.state_dict() if key not in held]
+        if lacks:
+            raise TypeError(
+                f"the state for {type(self).__name__} is {type(state_dict).__name__} without {', '.join(lacks)}: a "
+                "schedule goes on from its own state, and the optimizer's is loaded into the optimizer. "
+                "Pass what state_dict() of a schedule gave."
+            )
+        base, last = list(state_dict["base_lrs"]), list(state_dict["last_lr"])
+        if not len(base) == len(last) == len(self.base_lrs):
             raise ValueError(
                 f"state of {len(base)} learning rates for {len(self.base_lrs)}: each belongs to a group of parameters. "
                 "Make the optimizer with the same groups."
             )
         self.base_lrs, self.last_epoch = base, int(state_dict["last_epoch"])
-        self._set()
+        for group, lr in zip(self._groups(), last, strict=True):
+            group["lr"] = float(lr)
+
+    def _groups(self) -> list[dict[str, Any]]:
+        """Return the groups that were there at the beginning."""
+        return self.optimizer.param_groups[: len(self.base_lrs)]
 
     def _set(self) -> None:
-        groups = self.optimizer.param_groups[: len(self.base_lrs)]
-        for i, (group, base) in enumerate(zip(groups, self.base_lrs, strict=True)):
-            group["lr"] = self.rate(base, self.last_epoch, i)
+        for i, (group, base) in enumerate(zip(self._groups(), self.base_lrs, strict=True)):
+            group["lr"] = self.following(float(group["lr"]), base, self.last_epoch, i)
 
 
 class StepLR(Schedule):
@@ -93,10 +141,10 @@ class StepLR(Schedule):
     Args:
         optimizer: whose learning rates to set.
         step_size: how many steps each rate lasts, 1 or more.
-        gamma: the factor.
+        gamma: the factor, 0 or more.
 
     Raises:
-        ValueError: a step size below 1.
+        ValueError: a step size below 1, or a factor below 0.
 
     >>> from bytegrad import ones
     >>> from bytegrad.optim import SGD
@@ -105,8 +153,8 @@ class StepLR(Schedule):
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    def __init__(self, optimizer: "Optimizer", step_size: int, gamma: float = 0.1) -> None:
-        self.step_size, self.gamma = _steps(step_size, "step_size"), gamma
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        self.step_size, self.gamma = _steps(step_size, "step_size"), _rate(gamma, "gamma")
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int, group: int) -> float:
@@ -122,10 +170,10 @@ class CosineAnnealingLR(Schedule):
     Args:
         optimizer: whose learning rates to set.
         T_max: how many steps the way down takes, 1 or more.
-        eta_min: the rate at the bottom.
+        eta_min: the rate at the bottom, 0 or more.
 
     Raises:
-        ValueError: `T_max` is below 1.
+        ValueError: `T_max` is below 1, or `eta_min` below 0.
 
     >>> from bytegrad import ones
     >>> from bytegrad.optim import SGD
@@ -136,11 +184,11 @@ class CosineAnnealingLR(Schedule):
 
     def __init__(
         self,
-        optimizer: "Optimizer",
+        optimizer: Optimizer,
         T_max: int,  # noqa: N803 - PyTorch's name
         eta_min: float = 0.0,
     ) -> None:
-        self.T_max, self.eta_min = _steps(T_max, "T_max"), eta_min
+        self.T_max, self.eta_min = _steps(T_max, "T_max"), _rate(eta_min, "eta_min")
         super().__init__(optimizer)
 
     def rate(self, base: float, t: int, group: int) -> float:
@@ -171,17 +219,17 @@ class LinearLR(Schedule):
 
     def __init__(
         self,
-        optimizer: "Optimizer",
+        optimizer: Optimizer,
         start_factor: float = 1 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
     ) -> None:
-        if not 0 < start_factor <= 1:
+        if not (is_number(start_factor) and 0 < start_factor <= 1):
             raise ValueError(
                 f"start_factor is {start_factor}: at 0 the first step would go nowhere, and a warm-up does not start "
                 "above the rate that it leads to. Pass a number above 0 and at most 1."
             )
-        if not 0 <= end_factor <= 1:
+        if not (is_number(end_factor) and 0 <= end_factor <= 1):
             raise ValueError(
                 f"end_factor is {end_factor}: it is a share of the optimizer's rate. Pass a number from 0 to 1."
             )
@@ -198,12 +246,15 @@ class LinearLR(Schedule):
 class LambdaLR(Schedule):
     """lr = base · f(t), for a function of your own: a warm-up into a cosine, for example.
 
+    It is that whatever else set the rate before, as in PyTorch: of several schedules, this one is stepped first.
+
     Args:
         optimizer: whose learning rates to set.
         lr_lambda: turns the number of steps into a factor; or a list of such functions, one a group.
 
     Raises:
         ValueError: a list that has not one function a group.
+        TypeError: something that is no function.
 
     >>> from bytegrad import ones
     >>> from bytegrad.optim import SGD
@@ -216,11 +267,19 @@ class LambdaLR(Schedule):
 
     def __init__(
         self,
-        optimizer: "Optimizer",
+        optimizer: Optimizer,
         lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]],
     ) -> None:
+        _refuse_other(optimizer, type(self).__name__)
         groups = len(optimizer.param_groups)
-        functions = [lr_lambda] * groups if callable(lr_lambda) else list(lr_lambda)
+        given: Any = lr_lambda
+        functions = list(given) if isinstance(given, Sequence) else [given] * groups
+        for f in functions:
+            if not callable(f):
+                raise TypeError(
+                    f"lr_lambda has {f!r}: it is called with the number of steps. "
+                    "Pass a function, or a list of functions, one a group."
+                )
         if len(functions) != groups:
             raise ValueError(
                 f"lr_lambda is a list of {len(functions)} for {groups} groups: each group has its own rate. "
@@ -233,10 +292,31 @@ class LambdaLR(Schedule):
         """Return the rate after `t` steps."""
         return base * float(self.lr_lambdas[group](t))
 
+    def following(self, lr: float, base: float, t: int, group: int) -> float:
+        """Return the rate after `t` steps, whatever it is now."""
+        return self.rate(base, t, group)
 
-def _steps(number: int, name: str) -> int:
-    if number < 1 or number != int(number):
+
+def _steps(number: Any, name: str) -> int:
+    if not (is_number(number) and number >= 1 and number % 1 == 0):
         raise ValueError(
-            f"{name} is {number}: it counts steps. Pass a whole number that is 1 or more."
+            f"{name} is {number!r}: it counts steps. Pass a whole number that is 1 or more."
         )
     return int(number)
+
+
+def _rate(number: Any, name: str) -> float:
+    if not (is_number(number) and 0 <= number < math.inf):
+        raise ValueError(
+            f"{name} is {number!r}: a learning rate below 0 would climb, and an infinite one blow up. "
+            "Pass a finite number, 0 or more."
+        )
+    return float(number)
+
+
+def _refuse_other(optimizer: Any, taker: str) -> None:
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"{taker} of {type(optimizer).__name__}: it sets the learning rates of an optimizer. "
+            f"Pass the optimizer, such as {taker}(optimizer, …)."
+        )
