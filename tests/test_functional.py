@@ -244,9 +244,9 @@ def test_dropping_everything_gives_zeros() -> None:
     assert x.grad.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("p", [-0.1, 1.1, math.nan])
-def test_p_is_a_probability(p: float) -> None:
-    message = f"dropout with p={p}: it is the probability of a 0. Pass a number from 0 to 1."
+@pytest.mark.parametrize("p", [-0.1, 1.1, math.nan, None, "0.5"])
+def test_p_is_a_probability(p: Any) -> None:
+    message = f"dropout with p={p!r}: it is the probability of a 0. Pass a number from 0 to 1."
     with pytest.raises(ValueError, match=exactly(message)):
         F.dropout(np.ones(2), p, training=False)
 
@@ -326,6 +326,23 @@ def test_shapes_that_do_not_meet_are_named(shapes: Any) -> None:
         F.scaled_dot_product_attention(*map(np.ones, shapes))
 
 
+def test_pytorchs_order_after_the_mask_is_refused() -> None:
+    q, k, v = qkv(2, 3)
+    with pytest.raises(TypeError, match="positional"):
+        F.scaled_dot_product_attention(q, k, v, None, 0.1, True)  # type: ignore[misc]
+
+
+def test_scores_of_nothing_have_no_scale() -> None:
+    q, k, v = np.ones((2, 0)), np.ones((3, 0)), np.ones((3, 1))
+    message = (
+        "attention with q (2, 0) and k (3, 0): 1/√d scales the scores, and d is 0. "
+        "Give queries and keys a length, or pass a scale."
+    )
+    with pytest.raises(ShapeError, match=exactly(message)):
+        F.scaled_dot_product_attention(q, k, v)
+    assert F.scaled_dot_product_attention(q, k, v, scale=1.0).tolist() == [[1], [1]]
+
+
 @pytest.mark.parametrize("shape", [(3,), (5, 4, 4)])
 def test_a_mask_that_does_not_fit_is_named(shape: tuple[int, ...]) -> None:
     x = np.ones((4, 2))
@@ -371,6 +388,25 @@ def test_no_tensors_cannot_be_joined(join: Callable[..., Any]) -> None:
         join([])
 
 
+@pytest.mark.parametrize("join", [F.concatenate, F.stack])
+@pytest.mark.parametrize("given", [Tensor([[1.0], [2.0]]), np.ones((2, 2)), 3])
+def test_what_is_joined_comes_as_a_list(join: Callable[..., Any], given: Any) -> None:
+    name = join.__name__
+    message = (
+        f"{name} of {type(given).__name__}: it puts several together, and they come as a list. "
+        f"Pass {name}([a, b]), and the axis by name."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        join(given)
+
+
+@pytest.mark.parametrize("join", [F.concatenate, F.stack])
+def test_a_generator_of_tensors_will_do(join: Callable[..., Any]) -> None:
+    assert join(Tensor([n]) for n in (1.0, 2.0)).data.ravel().tolist() == [1, 2]
+    with pytest.raises(ShapeError, match="of no tensors"):
+        join(x for x in ())
+
+
 def test_only_the_like_are_stacked() -> None:
     message = (
         "stack of shapes (2,), (3,): side by side along a new axis, all must be alike. "
@@ -381,7 +417,11 @@ def test_only_the_like_are_stacked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "lengths"), [(2, [2, 2, 1]), (5, [5]), (9, [5]), ([0, 5], [0, 5]), ((1, 4), [1, 4])]
+    ("sizes", "lengths"),
+    [
+        *((2, [2, 2, 1]), (5, [5]), (9, [5]), ([0, 5], [0, 5]), ((1, 4), [1, 4])),
+        *((np.int64(2), [2, 2, 1]), (np.array([2, 3]), [2, 3])),
+    ],
 )
 def test_split_lengths(sizes: Any, lengths: list[int]) -> None:
     x = Tensor(normal(2, 5))
@@ -391,7 +431,7 @@ def test_split_lengths(sizes: Any, lengths: list[int]) -> None:
     assert all(np.shares_memory(piece.data, x.data) for piece in pieces if piece.size)
 
 
-@pytest.mark.parametrize("sizes", [0, -1, [2, 2], [6, -1]])
+@pytest.mark.parametrize("sizes", [0, -1, [2, 2], [6, -1], 2.5, None, [2.0, 3.0], "ab"])
 def test_pieces_that_do_not_add_up_are_named(sizes: Any) -> None:
     message = (
         f"split of shape (5,) along axis 0 into {sizes}: the pieces must make up 5. "
@@ -401,8 +441,10 @@ def test_pieces_that_do_not_add_up_are_named(sizes: Any) -> None:
         F.split(np.ones(5), sizes)
 
 
-@pytest.mark.parametrize(("shape", "axis"), [((5,), 1), ((5,), -2), ((), 0)])
-def test_an_axis_that_is_not_there_is_named(shape: tuple[int, ...], axis: int) -> None:
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((5,), 1), ((5,), -2), ((), 0), ((5,), 0.0), ((5,), None)]
+)
+def test_an_axis_that_is_not_there_is_named(shape: tuple[int, ...], axis: Any) -> None:
     n = len(shape)
     message = f"split of shape {shape} along axis {axis}: there is no such axis. Name one from {-n} to {n - 1}."
     with pytest.raises(ShapeError, match=exactly(message)):

@@ -198,9 +198,10 @@ def dropout(
     >>> dropout(np.ones(6), 0.5, generator=np.random.default_rng(0)).tolist()
     [2.0, 2.0, 2.0, 0.0, 0.0, 0.0]
     """
-    if not 0 <= p <= 1:
+    given: Any = p
+    if not (isinstance(given, (int, float, np.integer, np.floating)) and 0 <= p <= 1):
         raise ValueError(
-            f"dropout with p={p}: it is the probability of a 0. Pass a number from 0 to 1."
+            f"dropout with p={p!r}: it is the probability of a 0. Pass a number from 0 to 1."
         )
     whole = tensor_of(x)
     if not training or p == 0:
@@ -283,6 +284,7 @@ def scaled_dot_product_attention(
     k: Any,
     v: Any,
     mask: Any = None,
+    *,
     is_causal: bool = False,
     dropout_p: float = 0.0,
     generator: Generator | None = None,
@@ -290,6 +292,7 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """Return softmax(scale · q kᵀ + mask) v: for each query a mean of the values, weighted by how keys meet it.
 
+    PyTorch calls the mask ``attn_mask``, and takes what comes after it in another order; here that goes by name.
     A query that may attend to nothing gets zeros, and hands on zero gradients (PyTorch's, too). Keeps q · scale, k,
     v and the weights, S numbers a query; with dropout, the weights once more and the mask. Source: [vaswani2017].
 
@@ -305,7 +308,7 @@ def scaled_dot_product_attention(
         scale: 1/√d if left out.
 
     Raises:
-        ShapeError: shapes that do not fit.
+        ShapeError: shapes that do not fit, or queries of length 0 without a `scale`.
         DtypeError: a mask of integers, which says neither where nor how much.
         ValueError: `dropout_p` is no probability.
 
@@ -320,8 +323,14 @@ def scaled_dot_product_attention(
             f"attention with q {q.shape}, k {k.shape} and v {v.shape}: q (..., T, d) meets k (..., S, d), and each key "
             "has its value in v (..., S, e). Make d the same in q and k, and S in k and v."
         )
-    scores = (q * (scale if scale is not None else 1 / math.sqrt(q.shape[-1]))) @ k.transpose()
-    # (..., T, S)
+    if scale is None:
+        if not q.shape[-1]:
+            raise ShapeError(
+                f"attention with q {q.shape} and k {k.shape}: 1/√d scales the scores, and d is 0. "
+                "Give queries and keys a length, or pass a scale."
+            )
+        scale = 1 / math.sqrt(q.shape[-1])
+    scores = (q * scale) @ k.transpose()  # (..., T, S)
     if mask is not None:
         scores = scores + _added(mask, scores)  # (..., T, S)
     if is_causal:

@@ -6,7 +6,7 @@ Raises (all of them):
     DtypeError: an argument is not of real numbers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -69,6 +69,7 @@ def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 
     Raises:
         ShapeError: no tensors, other axes that differ, or no such axis.
+        TypeError: one Tensor or array in place of a list.
 
     >>> concatenate([Tensor([1.0]), Tensor([2.0, 3.0])]).tolist()
     [1.0, 2.0, 3.0]
@@ -82,6 +83,7 @@ def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
 
     Raises:
         ShapeError: no tensors, shapes that differ, or no place for such an axis.
+        TypeError: one Tensor or array in place of a list.
 
     >>> stack([Tensor([1.0, 2.0]), Tensor([3.0, 4.0])], axis=1).tolist()
     [[1.0, 3.0], [2.0, 4.0]]
@@ -112,17 +114,20 @@ def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ..
     [[1.0, 2.0], [3.0]]
     """
     x = tensor_of(x)
-    if not -x.ndim <= axis < x.ndim:
+    place: Any = axis
+    if not (isinstance(place, (int, np.integer)) and -x.ndim <= place < x.ndim):
         raise ShapeError(
             f"split of shape {x.shape} along axis {axis}: there is no such axis. "
             f"Name one from {-x.ndim} to {x.ndim - 1}."
         )
     length = x.shape[axis]
-    if isinstance(sizes, int):
-        lengths = [min(sizes, length - i) for i in range(0, length, sizes)] if sizes > 0 else []
+    given: Any = sizes
+    if isinstance(given, (int, np.integer)):
+        lengths = [min(given, length - i) for i in range(0, length, given)] if given > 0 else [-1]
     else:
-        lengths = list(sizes)
-    if sum(lengths) != length or min(lengths, default=0) < 0:
+        lengths = list(given) if isinstance(given, Iterable) else [given]
+    whole = all(isinstance(n, (int, np.integer)) and n >= 0 for n in lengths)
+    if not whole or sum(lengths) != length:
         raise ShapeError(
             f"split of shape {x.shape} along axis {axis} into {sizes}: the pieces must make up {length}. "
             "Pass lengths that do, or one length above 0."
@@ -139,7 +144,13 @@ def _pair(x: Any, y: Any) -> tuple[Tensor, Any]:
     return tensor_of(x), y
 
 
-def _some(tensors: Sequence[Any], name: str) -> list[Tensor]:
+def _some(tensors: Any, name: str) -> list[Tensor]:
+    if isinstance(tensors, (Tensor, np.ndarray)) or not isinstance(tensors, Iterable):
+        raise TypeError(
+            f"{name} of {type(tensors).__name__}: it puts several together, and they come as a list. "
+            f"Pass {name}([a, b]), and the axis by name."
+        )
+    tensors = list(tensors)
     if not tensors:
         raise ShapeError(
             f"{name} of no tensors: there is no shape for the result. Pass at least one."

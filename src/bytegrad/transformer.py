@@ -67,9 +67,9 @@ class MultiHeadAttention(Module):
             self._heads(self.key(source)),  # (..., H, S, D)
             self._heads(self.value(source)),  # (..., H, S, D)
             mask,
-            is_causal,
-            self.dropout.p if self.training else 0.0,
-            self.dropout.generator,
+            is_causal=is_causal,
+            dropout_p=self.dropout.p if self.training else 0.0,
+            generator=self.dropout.generator,
         )  # (..., H, T, D)
         y = y.swapaxes(-3, -2)  # (..., T, H, D)
         return self.output(y.flatten(-2))  # type: ignore[no-any-return]  # (..., T, C)
