@@ -64,6 +64,13 @@ def test_a_power_by_hand_needs_no_output() -> None:
     np.testing.assert_array_equal(by_hand, recorded)
 
 
+def test_leaky_relu_leaks_a_hundredth_unless_told_otherwise() -> None:
+    x = Tensor([-2.0, 3.0], dtype="float64", requires_grad=True)
+    y = x.leaky_relu()
+    y.backward(np.ones(2))
+    assert (y.tolist(), x.grad.tolist()) == ([-0.02, 3.0], [0.01, 1.0])
+
+
 @pytest.mark.parametrize("shape", [(2, 3), (1, 1)])
 @pytest.mark.parametrize("method", ["mse", "bce", "bce_with_logits", "cross_entropy"])
 def test_a_loss_is_averaged_unless_told_otherwise(method: str, shape: tuple[int, int]) -> None:
@@ -202,6 +209,13 @@ def test_a_rule_stays_in_the_dtype_of_its_inputs(case: Case) -> None:
     y = case.call(*inputs)
     grads = y.grad_fn.apply(np.ones_like(y.data))
     assert {grad.dtype for grad in grads if grad is not None} == {np.dtype("float32")}
+
+
+def test_a_power_by_a_numpy_number_stays_in_the_dtype_of_its_base() -> None:
+    """np.float64(3) is a number like 3, and widens nothing."""
+    y = Tensor([2.0, 3.0], dtype="float32", requires_grad=True) ** np.float64(3)
+    (grad, _) = y.grad_fn.apply(np.ones(2, "float32"))
+    assert (y.dtype, grad.dtype, grad.tolist()) == (np.float32, np.float32, [12.0, 27.0])
 
 
 # Numbers at their ends
