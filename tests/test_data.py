@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytegrad import GraphError, ShapeError, Tensor, data, random
+from bytegrad import DtypeError, GraphError, ShapeError, Tensor, data, random
 from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, progress
 
 
@@ -138,11 +138,42 @@ def test_the_order_is_drawn_when_the_walk_begins() -> None:
 
 
 def test_a_collate_of_ones_own() -> None:
-    loader = DataLoader(TensorDataset(*ROWS), 3, collate=len)
+    loader = DataLoader(TensorDataset(*ROWS), 3, collate_fn=len)
     assert list(loader) == [3, 3, 1]
+    plain = DataLoader(TensorDataset(*ROWS), 3, collate_fn=default_collate)
+    assert walk(plain) == walk(DataLoader(TensorDataset(*ROWS), 3, collate_fn=None))
 
 
-@pytest.mark.parametrize("size", [0, -1, 2.5, True])
+@pytest.mark.parametrize("kind", [TensorDataset, Plain])
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_an_edited_batch_leaves_the_data_as_they_are(kind: Any, shuffle: bool) -> None:
+    rows = np.ones((4, 2))
+    for (x,) in DataLoader(kind(rows), 2, shuffle=shuffle):
+        x.zero_()
+    assert np.array_equal(rows, np.ones((4, 2)))
+
+
+def test_a_dataset_of_ones_own_is_asked_for_each_example() -> None:
+    class Doubled(TensorDataset):
+        def __getitem__(self, index: int) -> Any:
+            assert isinstance(index, int)
+            return tuple(x * 2 for x in super().__getitem__(index))
+
+    (batch,) = DataLoader(Doubled(np.arange(3)), 3)
+    assert batch[0].tolist() == [0, 2, 4]
+
+
+@pytest.mark.parametrize("dataset", [None, 3, {1, 2}, iter("ab")])
+def test_examples_are_counted_and_fetched(dataset: Any) -> None:
+    message = (
+        f"dataset is {type(dataset).__name__}: batches are cut by number out of so many examples. "
+        "Pass what has __len__ and __getitem__, such as a list or a TensorDataset."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        DataLoader(dataset)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, None, "2"])
 def test_a_batch_size_counts(size: Any) -> None:
     message = f"batch_size is {size!r}: it counts examples. Pass a whole number that is 1 or more."
     with pytest.raises(ValueError, match=exactly(message)):
@@ -174,13 +205,13 @@ def test_numbers_and_arrays_become_a_tensor(examples: list[Any], dtype: str) -> 
 
 def test_kinds_are_kept() -> None:
     batch = default_collate(
-        [Pair([1, "a"], {"k": (1.0, None)}), Pair([2, "b"], {"k": (2.0, None)})]
+        [Pair([1, "a"], {"k": (1.0, b"c")}), Pair([2, "b"], {"k": (2.0, b"d")})]
     )
     assert isinstance(batch, Pair)
     assert batch.x[0].tolist() == [1, 2]
     assert batch.x[1] == ["a", "b"]
     assert batch.y["k"][0].tolist() == [1, 2]
-    assert batch.y["k"][1] == [None, None]
+    assert batch.y["k"][1] == [b"c", b"d"]
 
 
 @pytest.mark.parametrize(
@@ -189,15 +220,49 @@ def test_kinds_are_kept() -> None:
         ([np.ones(2), np.ones(3)], "shapes", "(2,), (3,)"),
         ([(1, 2), (1,)], "lengths", "2, 1"),
         ([{"a": 1}, {"b": 1}], "keys", "('a',), ('b',)"),
+        ([{"a": ([1],)}, {"a": ([1, 2],)}], "lengths in ['a'][0]", "1, 2"),
     ],
 )
 def test_unlike_examples_are_named(examples: list[Any], what: str, seen: str) -> None:
     message = (
         f"examples with different {what}: {seen}. A batch has one of each place. "
-        "Pad or cut the examples, or pass a collate= of your own."
+        "Pad or cut the examples, or pass a collate_fn= of your own."
     )
     with pytest.raises(ShapeError, match=exactly(message)):
         default_collate(examples)
+
+
+@pytest.mark.parametrize(
+    ("examples", "seen"),
+    [
+        ([1.0, "3"], "example 1 of a batch has str, where example 0 has float"),
+        ([True, 5], "example 1 of a batch has int, where example 0 has bool"),
+        ([1, np.int64(2)], "example 1 of a batch has int64, where example 0 has int"),
+        (["a", 1], "example 1 of a batch has int, where example 0 has str"),
+        ([(1,), 3], "example 1 of a batch has int, where example 0 has tuple"),
+        (
+            [(1.0, 1), (2.0, None)],
+            "example 1 of a batch has NoneType in [1], where example 0 has int",
+        ),
+        ([{"x": [None]}] * 2, "example 0 of a batch has NoneType in ['x'][0]"),
+    ],
+)
+def test_what_is_joined_is_of_one_kind(examples: list[Any], seen: str) -> None:
+    message = (
+        f"{seen}: what is joined is of one kind, and None would be no number. "
+        "Mend the examples, or pass a collate_fn= of your own."
+    )
+    with pytest.raises(DtypeError, match=exactly(message)):
+        default_collate(examples)
+
+
+def test_a_batch_has_examples_and_arrays_hold_numbers() -> None:
+    message = "a batch of no examples: there is no shape for it. Pass at least one example."
+    with pytest.raises(ShapeError, match=exactly(message)):
+        default_collate([])
+    with pytest.raises(DtypeError, match="got datetime64"):
+        default_collate([np.datetime64("2020-01-01")])
+    assert default_collate([np.str_("a"), "b"]) == ["a", "b"]
 
 
 def test_learned_tensors_are_not_joined_without_their_gradient() -> None:

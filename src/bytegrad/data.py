@@ -18,9 +18,12 @@ import numpy as np
 from numpy.random import Generator
 
 from bytegrad import random
-from bytegrad.errors import ShapeError
+from bytegrad.arrays import numeric
+from bytegrad.errors import DtypeError, ShapeError
 from bytegrad.kernels import Array
 from bytegrad.tensor import Tensor, wrap
+
+__all__ = ["DataLoader", "Dataset", "TensorDataset", "default_collate", "progress"]
 
 T = TypeVar("T")
 
@@ -88,37 +91,69 @@ def default_collate(examples: Sequence[Any]) -> Any:
     """Join examples to a batch: what each holds in one place becomes one Tensor with a new first axis.
 
     Tuples, lists and dicts are joined place by place and keep their kind; arrays and Tensors are stacked; Python's
-    numbers become float32 or int64; anything else, such as text, stays a list.
+    numbers become float32 or int64; anything else, such as text, stays a list. A batch shares no memory with them.
 
     Args:
         examples: one or more, all built alike.
 
     Raises:
-        ShapeError: arrays of different shapes, or tuples or dicts with different places.
+        ShapeError: no examples; arrays of different shapes, or tuples or dicts with different places.
+        DtypeError: a place where an example has None, or another kind of thing than the first.
 
     >>> default_collate([(1.0, {"name": "a"}), (2.0, {"name": "b"})])
     (Tensor([1., 2.], dtype=float32), {'name': ['a', 'b']})
     """
+    if not len(examples):
+        raise ShapeError(
+            "a batch of no examples: there is no shape for it. Pass at least one example."
+        )
+    return _joined(examples, "")
+
+
+def _joined(examples: Sequence[Any], place: str) -> Any:
+    """Join what the examples hold in one place, such as ``[1]['x']``."""
     first = examples[0]
-    if isinstance(first, Mapping):
-        _refuse_unlike("keys", [tuple(example) for example in examples])
-        return {key: default_collate([example[key] for example in examples]) for key in first}
-    if isinstance(first, (tuple, list)):
-        _refuse_unlike("lengths", [len(example) for example in examples])
-        columns = [default_collate(column) for column in zip(*examples, strict=True)]
+    kind = _kind(first)
+    where = f" in {place}" if place else ""
+    for i, example in enumerate(examples):
+        if example is None or _kind(example) != kind:
+            other = f", where example 0 has {type(first).__name__}" if i else ""
+            raise DtypeError(
+                f"example {i} of a batch has {type(example).__name__}{where}{other}: what is joined is of one kind, "
+                "and None would be no number. Mend the examples, or pass a collate_fn= of your own."
+            )
+    if kind == "dict":
+        _refuse_unlike(f"keys{where}", [tuple(example) for example in examples])
+        return {key: _joined([e[key] for e in examples], f"{place}[{key!r}]") for key in first}
+    if kind == "tuple":
+        _refuse_unlike(f"lengths{where}", [len(example) for example in examples])
+        columns = [_joined([e[i] for e in examples], f"{place}[{i}]") for i in range(len(first))]
         if hasattr(first, "_fields"):  # a named tuple
             return type(first)(*columns)
         return tuple(columns) if isinstance(first, tuple) else columns
-    if isinstance(first, (Tensor, np.ndarray, np.generic)):
+    if kind == "array":
         arrays = [np.asarray(example) for example in examples]
-        _refuse_unlike("shapes", [array.shape for array in arrays])
-        return wrap(np.stack(arrays))
-    if isinstance(first, bool):
+        _refuse_unlike(f"shapes{where}", [array.shape for array in arrays])
+        return wrap(numeric(np.stack(arrays)))
+    if kind == "bool":
         return wrap(np.array(examples, dtype=np.bool_))
-    if isinstance(first, (int, float)):
+    if kind == "number":
         whole = all(isinstance(example, int) for example in examples)
         return wrap(np.array(examples, dtype=np.int64 if whole else np.float32))
     return list(examples)
+
+
+def _kind(example: Any) -> str:
+    """Return what is joined with its like."""
+    kinds: tuple[tuple[str, Any], ...] = (
+        ("dict", Mapping),
+        ("tuple", (tuple, list)),
+        ("str", str),  # np.str_ as well
+        ("array", (Tensor, np.ndarray, np.generic)),
+        ("bool", bool),
+        ("number", (int, float)),
+    )
+    return next((kind for kind, types in kinds if isinstance(example, types)), str(type(example)))
 
 
 class DataLoader:
@@ -126,17 +161,18 @@ class DataLoader:
 
     Args:
         dataset: anything with a length whose examples are fetched by number. Of a `TensorDataset`, whole batches are
-            cut at once.
+            cut at once, and copied: to edit a batch leaves the data as they are.
         batch_size: examples a batch, 1 or more; the last one may be smaller.
         shuffle: draw a new order for each walk.
         drop_last: leave out a last batch that is smaller.
         generator: where the order is drawn from; None for `bytegrad.random.default_generator()`. The same seed gives
             the same orders, walk for walk.
-        collate: turns a list of examples into a batch.
+        collate_fn: turns a list of examples into a batch; None for `default_collate`.
         progress: show how far a walk has come, as `progress` does; a text becomes its label.
 
     Raises:
         ValueError: a batch size that is no whole number, or below 1.
+        TypeError: a dataset without a length, or whose examples have no numbers.
 
     >>> loader = DataLoader(range(6), 3, shuffle=True, generator=np.random.default_rng(0))
     >>> [batch.numpy().tolist() for batch in loader]
@@ -152,19 +188,26 @@ class DataLoader:
         shuffle: bool = False,
         drop_last: bool = False,
         generator: Generator | None = None,
-        collate: Callable[[list[Any]], Any] = default_collate,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
         progress: bool | str = False,
     ) -> None:
-        if isinstance(batch_size, bool) or batch_size < 1 or batch_size != int(batch_size):
+        count: Any = batch_size
+        whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+        if not whole or count < 1:
             raise ValueError(
                 f"batch_size is {batch_size!r}: it counts examples. Pass a whole number that is 1 or more."
+            )
+        if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
+            raise TypeError(
+                f"dataset is {type(dataset).__name__}: batches are cut by number out of so many examples. "
+                "Pass what has __len__ and __getitem__, such as a list or a TensorDataset."
             )
         self.dataset = dataset
         self.batch_size = int(batch_size)
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.generator = generator
-        self.collate = collate
+        self.collate_fn = collate_fn
         self.progress = progress
 
     def __len__(self) -> int:
@@ -183,14 +226,18 @@ class DataLoader:
         return progress(batches, len(self), label)
 
     def _batches(self, order: Array | None) -> Iterator[Any]:
-        data, whole = self.dataset, self.collate is default_collate
+        data = self.dataset
+        # a subclass may do more with an example than to cut it out
+        at_once = type(data) is TensorDataset and self.collate_fn in (None, default_collate)
+        collate = self.collate_fn or default_collate
         for i in range(len(self)):
             start, stop = i * self.batch_size, min((i + 1) * self.batch_size, len(data))
-            if isinstance(data, TensorDataset) and whole:
-                yield data[slice(start, stop) if order is None else order[start:stop]]
+            if at_once:
+                batch = data[slice(start, stop) if order is None else order[start:stop]]
+                yield tuple([wrap(x._data.copy()) for x in batch]) if order is None else batch
             else:
                 chosen = range(start, stop) if order is None else order[start:stop].tolist()
-                yield self.collate([data[j] for j in chosen])
+                yield collate([data[j] for j in chosen])
 
 
 def progress(iterable: Iterable[T], total: int | None = None, label: str = "") -> Iterator[T]:
@@ -264,5 +311,5 @@ def _refuse_unlike(what: str, seen: list[Any]) -> None:
     if any(one != seen[0] for one in seen):
         raise ShapeError(
             f"examples with different {what}: {', '.join(map(str, dict.fromkeys(seen)))}. A batch has one of each "
-            "place. Pad or cut the examples, or pass a collate= of your own."
+            "place. Pad or cut the examples, or pass a collate_fn= of your own."
         )
