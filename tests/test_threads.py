@@ -84,8 +84,8 @@ WATCHERS: dict[str, Callable[[], Any]] = {
 def together(pair: tuple[str, str], in_turns: bool) -> list[str]:
     """Train two models in two threads, and return how each ends.
 
-    A step has five parts. In turns, the second thread is three parts late, so that each one goes forward while the other
-    one stays inside no_grad.
+    A step has five parts. In turns, the second thread is three parts late, so that each one goes forward while the
+    other stays inside no_grad.
     """
     turn = threading.Barrier(2)
     found = ["", ""]
