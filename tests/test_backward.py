@@ -1,7 +1,10 @@
 """The backward pass: what it accumulates, frees, refuses, and never shares."""
 
+import copy
 import gc
+import pickle
 import sys
+import threading
 import tracemalloc
 import weakref
 from typing import Any
@@ -326,3 +329,90 @@ def test_a_leaf_frozen_since_receives_nothing() -> None:
     y.backward()
     assert w.grad is None
     assert x.grad is not None
+
+
+def test_two_threads_may_add_to_one_leaf() -> None:
+    x = Tensor(np.zeros(200_000), requires_grad=True)
+
+    def add() -> None:
+        for _ in range(20):
+            (x * 1).sum().backward()
+
+    threads = [threading.Thread(target=add) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert x.grad is not None
+    assert set(x.grad) == {80.0}
+
+
+def test_calls_that_no_gradient_reaches_are_freed_as_well() -> None:
+    class Stop(bg.Function):
+        def apply(self, g: Any) -> tuple[None]:
+            return (None,)
+
+    x = Tensor([1.0], requires_grad=True)
+    h = x * x
+    y = bg.tracked(lambda v: Tensor(v.data), Stop)(h)
+    y.sum().backward()
+    assert x.grad is None
+    assert h.grad_fn.edges is None
+
+
+def test_a_rule_may_compute_with_tensors() -> None:
+    """What it makes of a Tensor that it kept is no graph, and arrives as an array."""
+
+    class Keeps(bg.Function):
+        def __init__(self, x: Any, output: Any = None) -> None:
+            self.x = x
+
+        def apply(self, g: Any) -> tuple[Any, ...]:
+            return (self.x * g * 2,)
+
+    x = Tensor([3.0], requires_grad=True)
+    bg.tracked(lambda v: Tensor(v.data**2), Keeps)(x).sum().backward()
+    assert type(x.grad) is np.ndarray
+    assert x.grad.tolist() == [6.0]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((5, 3)), [1.0, 2.0, 3.0], 1.0])
+def test_a_grad_of_another_shape_is_not_added_to(wrong: Any) -> None:
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x.grad = wrong
+    with pytest.raises(bg.ShapeError) as raised:
+        (x * 2).sum().backward()
+    assert str(raised.value) == (
+        f"the grad of a Tensor of shape (3,) was set to {type(wrong).__name__} of shape {np.shape(wrong)}: no gradient "
+        "can be added to that. Set it to None, or to an array of that shape."
+    )
+
+
+def test_copies_of_a_leaf_have_hooks_of_their_own() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    x.register_hook(lambda g: g * 10)
+    for twin in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        (twin * 2).sum().backward()
+        assert twin.grad.tolist() == [2.0]
+    (x * 2).sum().backward()
+    assert x.grad.tolist() == [20.0]
+
+
+def test_a_hook_that_holds_its_tensor_makes_no_cycle_that_lasts() -> None:
+    gc.disable()
+    try:
+        x = Tensor(np.ones(1000), requires_grad=True)
+        h = x * x
+        h.register_hook(lambda g, h=h: g * h.data.mean())
+        alive = weakref.ref(h)
+        h.sum().backward()
+        del h
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_data_of_another_dtype_is_brought_to_the_leafs() -> None:
+    x = Tensor([1.0], requires_grad=True)
+    x.data = x.data - np.float64(0.5) * np.ones(1)
+    assert (x.dtype, x.tolist()) == ("float32", [0.5])

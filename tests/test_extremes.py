@@ -160,6 +160,38 @@ def test_gradcheck_needs_autograd() -> None:
     )
 
 
+def test_float16_counts_beyond_its_reach() -> None:
+    """More samples, or more ties, than float16 can count."""
+    n = 70_000
+    x = leaf(np.zeros((n, 2)), "float16")
+    loss = x.cross_entropy(np.zeros(n, dtype=int))
+    np.testing.assert_allclose(loss.item(), np.log(2), rtol=1e-3)
+    (x.cross_entropy(np.zeros(n, dtype=int)) * 4096).backward()
+    np.testing.assert_allclose(x.grad[:, 0].astype(float), -0.5 * 4096 / n, rtol=1e-2)
+    y = leaf(np.ones(n), "float16")
+    (y.max() * 4096).backward()
+    np.testing.assert_allclose(y.grad.astype(float), 4096 / n, rtol=1e-2)
+    assert leaf(np.full(n, 8.0), "float16").mse(np.zeros(n)).item() == 64.0
+
+
+def test_logsumexp_at_its_ends() -> None:
+    inf = float("inf")
+    x = leaf([[inf, 0.0], [-inf, -inf], [1000.0, 1000.0]])
+    with np.errstate(divide="ignore"):
+        y = x.logsumexp()
+    np.testing.assert_allclose(y.data, [inf, -inf, 1000 + np.log(2)])
+    for dtype in ("uint8", "int8"):
+        top = Tensor(np.array([100, 0], dtype=dtype)).logsumexp()
+        assert (top.item(), str(top.dtype)) == (100.0, "float32")
+
+
+def test_the_power_zero_of_tiny_numbers() -> None:
+    for dtype, tiny in (("float16", 1e-5), ("float32", 1e-40), ("float64", 1e-320)):
+        x = leaf([tiny, 0.0], dtype)
+        (x**0).sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0]
+
+
 def test_masked_logits_do_not_spoil_cross_entropy() -> None:
     """A class of logit -inf without weight counts nothing: 0 * -inf is not allowed to be NaN."""
     x = leaf([[0.0, -float("inf"), 0.0]])
@@ -294,10 +326,22 @@ def test_numbers_beyond_the_integers() -> None:
         )
     with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
         Tensor(np.array([1], dtype="int8")) + 300
+    small = Tensor(np.array([1], dtype="int8"))
+    for edit, seen in [
+        (lambda: small.__setitem__(0, 300), "300"),
+        (lambda: small.fill_(300), "300"),
+        (lambda: small.copy_(np.array([300.0])), "300.0"),
+    ]:
+        with pytest.raises(bg.RangeError) as too_large:
+            edit()
+        assert str(too_large.value) == (
+            f"numbers from {seen} to {seen} into a Tensor of int8: it reaches from -128 to 127. "
+            "Use a wider dtype, or smaller numbers."
+        )
+    with pytest.raises(bg.RangeError, match="numbers from nan to nan"):
+        small.fill_(float("nan"))
     with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
-        Tensor(np.array([1], dtype="int8"))[0] = 300
-    with pytest.raises(bg.RangeError, match="that dtype does not reach so far"):
-        Tensor(np.array([1], dtype="int8")).fill_(300)
+        Tensor(np.array([1], dtype="uint8")).where([True], 300)
 
 
 @pytest.mark.parametrize("value", [None, 1j, "a", np.ma.masked_array([1.0], [True])])
@@ -345,7 +389,10 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (
         lambda x: x.softmax(4),
         bg.ShapeError,
-        "softmax of shape (2, 3) along axis 4: tuple index out of range. Name axes from -2 to 1, each once.",
+        (
+            "softmax of shape (2, 3) along axis 4: axis 4 is out of bounds for array of dimension 2. Name axes from "
+            "-2 to 1, each once."
+        ),
     ),
     (
         lambda x: x[:0].max(),

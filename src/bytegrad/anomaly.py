@@ -48,14 +48,18 @@ class _Detector(Watcher):
             f"They were {_ranges(inputs)}; keep them where {name} is defined and does not overflow."
         )
 
-    def applied(self, fn: Function, grad_output: Any, grads: list[Any]) -> None:
-        """Refuse a gradient that is not finite; and saved arrays whose numbers were changed unseen."""
-        line, before = self._seen.get(fn, ("a line before detect_anomaly() began", None))
+    def applying(self, fn: Function) -> None:
+        """Refuse saved arrays whose numbers were changed unseen."""
+        line, before = self._seen.get(fn, ("", None))
         if before is not None and _checksums(fn) != before:
             raise AnomalyError(
                 f"{fn!r} saved an array at {line}, and its numbers were changed since by a write straight into a NumPy "
                 "array, which no version counter sees. Write into a copy, or use the in-place methods of Tensor."
             )
+
+    def applied(self, fn: Function, grad_output: Any, grads: list[Any]) -> None:
+        """Refuse a gradient that is not finite."""
+        line, _ = self._seen.get(fn, ("a line before detect_anomaly() began", None))
         if _bad(_array(grad_output)) is not None:
             return  # it came in from a gradient that was passed to backward(), or from a hook
         for i, grad in enumerate(grads):

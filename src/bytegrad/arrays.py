@@ -3,6 +3,7 @@
 Where a Tensor is welcome, its array is taken; nothing here knows what a Tensor is beyond that.
 """
 
+from collections.abc import Iterator
 from numbers import Number
 from typing import Any
 
@@ -55,6 +56,25 @@ def operand(value: Any) -> Any:
     return number(value) if isinstance(value, (Number, np.generic)) else array_of(value)
 
 
+def owner(array: Array) -> Any:
+    """Return the object whose memory an array looks at: an array, or what lent its memory to one."""
+    *_, source = sources(array)
+    return source
+
+
+def outermost(array: Array) -> Array:
+    """Return the last array on the way from a view to its memory: while that one lives, so does the memory."""
+    return [source for source in sources(array) if isinstance(source, np.ndarray)][-1]
+
+
+def sources(array: Array) -> Iterator[Any]:
+    """Yield an array, what it is a view of, and so on: memoryviews and the go-between of `as_strided` included."""
+    source: Any = array
+    while source is not None:
+        yield source
+        source = source.obj if isinstance(source, memoryview) else getattr(source, "base", None)
+
+
 def array_key(key: Any) -> Any:
     """Return a NumPy index: Tensors, lists and whatever else holds numbers become arrays."""
     return tuple(map(_key_part, key)) if isinstance(key, tuple) else _key_part(key)
@@ -65,6 +85,8 @@ def _key_part(part: Any) -> Any:
         return part
     if hasattr(part, "_data"):
         return part._data
+    if hasattr(part, "__index__"):
+        return part.__index__()
     array = np.asarray(part)
     return array if array.size else array.astype(int)  # an empty list selects nothing
 

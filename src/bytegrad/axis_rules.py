@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import prod
 from typing import Any
 
-from bytegrad.arrays import array_key
+from bytegrad.arrays import array_key, array_of
 from bytegrad.either import broadcast_to, exp, masked, permute, scatter
 from bytegrad.kernels import Axis
 from bytegrad.record import Function
@@ -65,7 +65,7 @@ class MaxBackward(Function):
         axes = tuple(i for i, n in enumerate(self._kept_shape) if n != x.shape[i])
         count = chosen.sum(axis=axes, keepdims=True)
         count = count + (count == 0)  # a NaN equals nothing, not even itself
-        share = g.reshape(self._kept_shape) / count.astype(g.dtype)
+        share = g.reshape(self._kept_shape) * (1 / count).astype(g.dtype)
         return (masked(broadcast_to(share, x.shape), chosen),)
 
 
@@ -177,8 +177,9 @@ class ConcatenateBackward(Function):
 
     def __init__(self, *inputs: Any, axis: int = 0, output: Tensor | None = None) -> None:
         super().__init__()
-        self._axis = axis % inputs[0].ndim
-        self._lengths = tuple(x.shape[axis] for x in inputs)
+        shapes = [array_of(x).shape for x in inputs]
+        self._axis = axis % len(shapes[0])
+        self._lengths = tuple(shape[axis] for shape in shapes)
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return the pieces of g."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bytegrad.arrays import boolean
 from bytegrad.errors import ShapeError
-from bytegrad.kernels import Axis
+from bytegrad.kernels import Axis, count_along
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,14 +86,14 @@ class Composites:
         >>> Tensor([1.0, 3.0]).var().item(), Tensor([1.0, 3.0]).var(correction=0).item()
         (2.0, 1.0)
         """
-        apart = self - self.mean(axis, keepdims=True)
-        total: Tensor = apart.square().sum(axis, keepdims)
-        count = self.size // (prod(total.shape) or 1)
+        count = count_along(self.shape, axis)
         if count <= correction:
             raise ShapeError(
                 f"var() over {count} elements with correction={correction}: it divides by their difference, "
                 f"{count - correction}. Take more elements, or correction=0."
             )
+        apart = self - self.mean(axis, keepdims=True)
+        total: Tensor = apart.square().sum(axis, keepdims)
         return total / (count - correction)  # type: ignore[no-any-return]
 
     def std(
@@ -121,9 +121,10 @@ class Composites:
         >>> Tensor([1000.0, -1000.0]).logsumexp().item()
         1000.0
         """
-        top = self.detach().max(axis, keepdims=True)
-        top = top.masked_fill(top == -float("inf"), 0)
-        total: Tensor = (self - top).exp().sum(axis, keepdims)
+        x = self if self.dtype.kind == "f" else self.astype("float32")
+        top = x.detach().max(axis, keepdims=True)
+        top = top.masked_fill(top.abs() == float("inf"), 0)
+        total: Tensor = (x - top).exp().sum(axis, keepdims)
         return total.log() + top.reshape(total.shape)  # type: ignore[no-any-return]
 
     def squeeze(self: "Tensor", axis: int | None = None) -> "Tensor":

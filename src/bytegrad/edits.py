@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from bytegrad.arrays import array_key, array_of, operand
+from bytegrad.arrays import array_key, operand, outermost, owner
 from bytegrad.errors import DtypeError, GraphError, RangeError, ShapeError
 from bytegrad.modes import state
 
@@ -43,8 +43,8 @@ class _History:
 
     __slots__ = ("alive", "count", "numbers")
 
-    def __init__(self, buffer: Array) -> None:
-        self.alive = weakref.ref(buffer, functools.partial(_forget, id(buffer)))
+    def __init__(self, array: Array, key: int) -> None:
+        self.alive = weakref.ref(outermost(array), functools.partial(_forget, key))
         self.count = 0
         self.numbers: deque[int] = deque(maxlen=_REMEMBERED)
 
@@ -53,21 +53,14 @@ _histories: dict[int, _History] = {}  # by id of the buffer
 _one_at_a_time = threading.Lock()  # or `latest` might fall behind the clock
 
 
-def owner(array: Array) -> Array:
-    """Return the array whose memory a view looks at, or the array itself."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array
-
-
 def edited(array: Array) -> None:
     """Enter an edit of this array, and so of every view of the same memory: its version goes up by one."""
     global latest
-    buffer = owner(array)
+    key = id(owner(array))
     with _one_at_a_time:
-        history = _histories.get(id(buffer))
+        history = _histories.get(key)
         if history is None:
-            history = _histories[id(buffer)] = _History(buffer)
+            history = _histories[key] = _History(array, key)
         latest = next(clock)
         history.count += 1
         history.numbers.append(latest)
@@ -171,14 +164,15 @@ class Editable:
 
     def __setitem__(self: "Tensor", key: Any, value: Any) -> None:
         _refuse_recorded(self, value, "x[…] = y", "x = y.where(mask, x)")
+        _refuse_read_only(self, "x[…] = y")
+        y = operand(value)
+        _refuse_too_large(self, y)
         try:
-            self._data[array_key(key)] = operand(value)
-        except OverflowError:
-            raise _too_large(self, value) from None
+            self._data[array_key(key)] = y
         except (ValueError, IndexError) as error:
             why = str(error).rstrip(".")
             raise ShapeError(
-                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {array_of(value).shape}: {why}. "
+                f"x[{key!r}] = y with x of shape {self.shape} and y of shape {np.shape(y)}: {why}. "
                 "Make y fit what the key selects."
             ) from None
         edited(self._data)
@@ -186,11 +180,12 @@ class Editable:
 
 def _edit(x: "Tensor", seen: str, remedy: str, compute: Callable[..., Any], other: Any) -> "Tensor":
     _refuse_recorded(x, other, seen, remedy)
+    _refuse_read_only(x, seen)
     y = operand(other)
+    if compute is _replaced:
+        _refuse_too_large(x, y)
     try:
         compute(x._data, y, out=x._data, casting="unsafe" if compute is _replaced else "same_kind")
-    except OverflowError:
-        raise _too_large(x, other) from None
     except TypeError:  # NumPy's own says neither what to do nor which is which
         raise DtypeError(
             f"{seen} with x of {x.dtype} and y of {np.asarray(y).dtype}: the result does not fit into x. "
@@ -207,6 +202,14 @@ def _edit(x: "Tensor", seen: str, remedy: str, compute: Callable[..., Any], othe
 
 def _replaced(x: Array, y: Any, out: Array, casting: Any) -> None:
     np.copyto(out, y, casting=casting)
+
+
+def _refuse_read_only(x: "Tensor", seen: str) -> None:
+    if not x._data.flags.writeable:
+        raise GraphError(
+            f"{seen} with x over memory that is read-only, such as a broadcast view, whose elements share it: an edit "
+            "of one would be one of others. Edit x.clone(), or what x is a view of."
+        )
 
 
 def _refuse_recorded(x: "Tensor", other: Any, seen: str, remedy: str) -> None:
@@ -227,14 +230,20 @@ def _refuse_recorded(x: "Tensor", other: Any, seen: str, remedy: str) -> None:
 
 def _refuse_rebinding(x: "Tensor", seen: str, remedy: str) -> None:
     """Refuse what would leave a parameter as it was, without a word."""
-    if x._requires_grad and not state.recording:
+    if x._requires_grad and x.is_leaf and not state.recording:
         raise GraphError(
             f"{seen} under no_grad() on a Tensor that requires grad: it makes a new tensor and gives it the name x, "
             f"while the old one, which a model or an optimizer holds, stays as it was. Write {remedy} to change that."
         )
 
 
-def _too_large(x: "Tensor", value: Any) -> RangeError:
-    return RangeError(
-        f"{value} into a Tensor of {x.dtype}: that dtype does not reach so far. Use a wider one, or a smaller number."
-    )
+def _refuse_too_large(x: "Tensor", y: Any) -> None:
+    """Refuse numbers that would wrap round, or are none, in an integer dtype."""
+    if x._data.dtype.kind in "iu" and np.size(y):
+        reach = np.iinfo(x._data.dtype)
+        low, high = np.min(y), np.max(y)
+        if not (low >= reach.min and high <= reach.max):
+            raise RangeError(
+                f"numbers from {low} to {high} into a Tensor of {x.dtype}: it reaches from {reach.min} to {reach.max}. "
+                "Use a wider dtype, or smaller numbers."
+            )

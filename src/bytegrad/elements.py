@@ -9,6 +9,7 @@ from bytegrad import kernels
 from bytegrad.arrays import numeric
 from bytegrad.errors import GraphError
 from bytegrad.kernels import floating
+from bytegrad.modes import state
 
 if TYPE_CHECKING:
     from bytegrad.tensor import Tensor
@@ -148,7 +149,7 @@ class Elements:
         [1, -1]
         """
         wanted = np.dtype(dtype)
-        if self._requires_grad and wanted.kind != "f":
+        if self._requires_grad and state.recording is not False and wanted.kind != "f":
             raise GraphError(
                 f"astype({wanted}) of a Tensor that requires grad: {wanted} has no derivative, and the gradient would "
                 "end here unseen. Use .detach().astype(...) if that is meant."

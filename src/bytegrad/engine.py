@@ -4,6 +4,7 @@ Nothing here recurses, so depth is bounded by memory alone; nothing depends on h
 program gives the same bits in every process.
 """
 
+import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from bytegrad import edits
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.fitting import checked, is_fresh
-from bytegrad.modes import enable_grad
-from bytegrad.record import Function, Unfolded, freed_graph, on_tensors
+from bytegrad.modes import quietly
+from bytegrad.record import Function, Unfolded, freed_graph, joined, on_tensors
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor, wrap
 from bytegrad.watch import tell, watchers
@@ -99,6 +100,11 @@ def grad(
         )
     for what, tensors in (("output", outs), ("input", ins)):
         for i, tensor in enumerate(tensors):
+            if not isinstance(tensor, Tensor):
+                raise DtypeError(
+                    f"grad(): {what} {i} is {type(tensor).__name__}: gradients lead from Tensors to Tensors. "
+                    "Pass the Tensor itself."
+                )
             if not tensor.requires_grad:
                 raise GraphError(
                     f"grad(): {what} {i} requires no gradient: no graph leads through it. "
@@ -114,11 +120,7 @@ def grad(
     wanted = [tensor if tensor._grad_fn is None else tensor._grad_fn for tensor in ins]
     retain = create_graph if retain_graph is None else retain_graph
     walk = _Pass(collect, retain, create_graph, wanted)
-    if create_graph:
-        with enable_grad():
-            walk.run(outs, seeds)
-    else:
-        walk.run(outs, seeds)
+    walk.run(outs, seeds)
     found.update({id(fn): gradient for fn, gradient in walk.caught.items()})
     results = [_result(found.get(id(place))) for place in wanted]
     for i, result in enumerate(results):
@@ -153,6 +155,9 @@ def execution_order(*roots: Function, known: Collection[Function] = ()) -> list[
     return sorted(seen, key=_number)
 
 
+_one_at_a_time = threading.Lock()  # two threads may have a leaf in common
+
+
 class _Pass:
     """One walk through the graph, from results to leaves.
 
@@ -175,11 +180,15 @@ class _Pass:
         self._known: set[Function] = set()  # what stands in the order, once there was a checkpoint
         self._arriving: dict[Function, Any] = {}  # what has come in for the output of a call so far
         self._waiting: dict[Tensor, Any] = {}  # the same for leaves with hooks
-        self._last_use: dict[Tensor, Function] | None = None
+        self._last_uses: dict[Function, list[Tensor]] | None = None
         self.caught: dict[Function, Any] = {}
 
     def run(self, tensors: Sequence[Tensor], seeds: Sequence[Any]) -> None:
         """Start with these gradients of these tensors, and go on until every leaf has its own."""
+        with quietly(recording=self._create):  # rules and hooks may compute with Tensors
+            self._walk(tensors, seeds)
+
+    def _walk(self, tensors: Sequence[Tensor], seeds: Sequence[Any]) -> None:
         for tensor, g in zip(tensors, seeds, strict=True):
             self._hand(tensor if tensor._grad_fn is None else tensor._grad_fn, g, False)
         order = execution_order(*self._arriving)
@@ -188,7 +197,10 @@ class _Pass:
         while order:
             fn = order.pop()
             g = arriving.pop(fn, None)
+            self._known.discard(fn)
             if g is None:  # no rule sent any gradient this way
+                if not self._retain and wanted is None:
+                    fn.free()
                 continue
             caught = wanted is not None and fn in wanted
             if not caught and wanted is not None and fn not in self._needed:
@@ -211,7 +223,7 @@ class _Pass:
 
     def _plan(self, new: list[Function]) -> None:
         """Find out, where only some gradients are wanted, through which of these calls the way leads there."""
-        self._last_use = None
+        self._last_uses = None
         if self._wanted is not None:
             for fn in new:
                 if any(edge in self._wanted or edge in self._needed for edge in fn.edges or ()):
@@ -221,11 +233,13 @@ class _Pass:
         """Apply the rule of a call and hand on what comes out; or return the output that was recorded anew."""
         if fn.number < edits.latest:
             _refuse_edited(fn)
+        if watchers:
+            tell("applying", fn)
         rule = on_tensors(fn) if self._create else fn
         grads: Any = rule.apply(g)  # learners write rules, too
         if isinstance(grads, Unfolded):
             return grads.output
-        handed_on = checked(fn, grads)
+        handed_on = checked(fn, grads, self._create)
         if watchers:
             tell("applied", fn, g, handed_on)
         for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=False)):
@@ -250,15 +264,18 @@ class _Pass:
 
     def _settle(self, fn: Function, order: list[Function]) -> None:
         """Finish each hooked leaf whose last use this was, as far as the calls still to come are known."""
-        if self._last_use is None:
-            self._last_use = {
+        if self._last_uses is None:
+            last = {
                 leaf: other
                 for other in reversed(order)
                 for leaf in other.edges or ()
                 if isinstance(leaf, Tensor) and leaf._hooks is not None
             }
-        for leaf in tuple(self._waiting):
-            if self._last_use.get(leaf, fn) is fn:
+            self._last_uses = {fn: [leaf for leaf in self._waiting if leaf not in last]}
+            for leaf, other in last.items():
+                self._last_uses.setdefault(other, []).append(leaf)
+        for leaf in self._last_uses.pop(fn, ()):
+            if leaf in self._waiting:
                 self._finish(leaf)
 
     def _finish(self, leaf: Tensor) -> None:
@@ -324,6 +341,8 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool = False) -> Any:
 
 def _result(gradient: Any) -> Tensor | None:
     """Return a gradient as a Tensor of its own memory."""
+    if isinstance(gradient, Tensor) and gradient._grad_fn is not None:
+        return joined(np.array(gradient._data), gradient._grad_fn)
     if gradient is None or isinstance(gradient, Tensor):
         return gradient
     return wrap(gradient.dense() if isinstance(gradient, RowSparse) else np.array(gradient))
@@ -331,12 +350,18 @@ def _result(gradient: Any) -> Tensor | None:
 
 def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:
     """Add to a leaf's `grad`, which never shares memory with anything else."""
-    if isinstance(grad, RowSparse):
-        leaf.grad = grad.copy() if leaf.grad is None else leaf.grad + grad
-    elif leaf.grad is not None:
-        leaf.grad = np.asarray(leaf.grad + grad)
-    else:
-        leaf.grad = np.asarray(grad) if fresh else np.array(grad)
+    with _one_at_a_time:
+        before = leaf.grad
+        if before is None:
+            leaf.grad = np.asarray(grad) if fresh else grad.copy()
+        elif getattr(before, "shape", None) != leaf.shape:
+            raise ShapeError(
+                f"the grad of a Tensor of shape {leaf.shape} was set to {type(before).__name__} of shape "
+                f"{np.shape(before)}: no gradient can be added to that. Set it to None, or to an array of that shape."
+            )
+        else:
+            total = before + grad
+            leaf.grad = total if isinstance(total, RowSparse) else np.asarray(total)
     if watchers:
         tell("accumulated", leaf)
 

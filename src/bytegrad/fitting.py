@@ -10,10 +10,10 @@ from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor
 
 
-def checked(fn: Function, grads: Any) -> list[Any]:
+def checked(fn: Function, grads: Any, as_tensors: bool) -> list[Any]:
     """Hold a rule to what rules promise: a tuple with a gradient or None for each input, each of which fits.
 
-    All are fitted to their inputs before any is added anywhere.
+    All are fitted to their inputs before any is added anywhere. They are arrays, or Tensors if `as_tensors`.
     """
     edges = fn.edges or ()
     if isinstance(grads, tuple) and len(grads) == fn.arity:
@@ -25,17 +25,17 @@ def checked(fn: Function, grads: Any) -> list[Any]:
             "Return a tuple with one gradient, or None, an input."
         )
     return [
-        None if edge is None or grad is None else _fit(grad, edge, fn)
+        None if edge is None or grad is None else _fit(grad, edge, fn, as_tensors)
         for edge, grad in zip(edges, grads, strict=True)
     ]
 
 
-def _fit(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
+def _fit(grad: Any, edge: Function | Tensor, fn: Function, as_tensors: bool) -> Any:
     """Sum a gradient over the axes that broadcasting added or stretched, and give it the input's dtype."""
     shape, dtype = edge.shape, edge.dtype
     if type(grad) is np.ndarray and grad.shape == shape and grad.dtype is dtype:
         return grad  # as nearly always
-    if not isinstance(grad, (np.ndarray, Tensor)):
+    if not (as_tensors and isinstance(grad, Tensor)):
         grad = _as_gradient(grad, edge, fn)
     if grad.dtype.kind != "f":
         raise DtypeError(
@@ -60,10 +60,12 @@ def _fit(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
 
 def _as_gradient(grad: Any, edge: Function | Tensor, fn: Function) -> Any:
     """Return what a rule returned in place of an array, if it can serve as a gradient."""
+    if isinstance(grad, Tensor):
+        return grad._data
     if isinstance(grad, RowSparse):
-        hooked = isinstance(edge, Tensor) and edge._hooks is not None
-        return grad.dense() if hooked or isinstance(edge, Function) else grad
-    if isinstance(grad, np.generic):
+        for_a_plain_leaf = isinstance(edge, Tensor) and edge._hooks is None
+        return grad if for_a_plain_leaf and grad.shape == edge.shape else grad.dense()
+    if isinstance(grad, (np.ndarray, np.generic)):
         return np.asarray(grad)
     if isinstance(grad, (int, float)):
         return np.asarray(float(grad))

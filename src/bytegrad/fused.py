@@ -212,5 +212,7 @@ def _loss(x: "Tensor", each: Any, reduction: str, count: int) -> "Tensor":
     if reduction == "sum":
         return x._wrap(each.sum())
     if reduction == "mean":
-        return x._wrap(each.sum() / count) if count else x._wrap(each.sum() * np.nan)
+        # in at least float32, as NumPy's own mean: a sum of many float16 overflows
+        total = each.sum(dtype=np.promote_types(each.dtype, np.float32))
+        return x._wrap((total / count).astype(each.dtype) if count else total * np.nan)
     raise ValueError(f"reduction={reduction!r}: a loss knows three. Use 'mean', 'sum' or 'none'.")

@@ -36,7 +36,7 @@ class EmbeddingBackward(Function):
         """Return zeros with g added in the rows asked for, or those rows alone."""
         (rows,) = self.saved_tensors
         if self._sparse and isinstance(g, np.ndarray):
-            return (RowSparse(rows.ravel(), g.reshape(-1, self._shape[1]), self._shape),)
+            return (RowSparse(rows.ravel(), g.reshape(rows.size, self._shape[1]), self._shape),)
         return (scatter(g, rows, self._shape),)
 
 
@@ -180,7 +180,7 @@ class CrossEntropyBackward(Function):
             if target.shape != x.shape:
                 count = int((numbers != self._ignore).sum())
         if self._reduction == "mean":
-            g = g / max(count, 1)
+            g = g * (1 / max(count, 1))  # a count above 65504 is infinite in float16
         elif self._reduction == "none":
             g = g.reshape(*g.shape, 1)
         grad_x = None if t is None else (softmax(x) * t.sum(axis=-1, keepdims=True) - t) * g

@@ -9,7 +9,7 @@ import numpy as np
 
 from bytegrad.errors import GraphError
 from bytegrad.record import Function
-from bytegrad.tensor import Tensor
+from bytegrad.tensor import Tensor, wrap
 
 _handles = itertools.count()
 
@@ -85,6 +85,8 @@ class Hooks:
                 continue
             if isinstance(grad, np.ndarray) and isinstance(mine, Tensor):
                 mine = mine._data
+            elif isinstance(grad, Tensor) and isinstance(mine, np.ndarray):
+                mine = wrap(mine)
             if getattr(mine, "shape", None) != grad.shape or mine.dtype != grad.dtype:
                 seen = (
                     f"{mine.dtype} of shape {mine.shape}"

@@ -65,7 +65,10 @@ def softplus(x: Array) -> Array:
 
 def softmax(x: Array, axis: int = -1) -> Array:
     """Return exp(x) / Σ exp(x) along an axis; zeros where all of a row is -inf."""
-    weights = np.exp(_below_maximum(floating(x), axis))
+    x = floating(x)
+    if not x.size:
+        return x.copy()
+    weights = np.exp(_below_maximum(x, axis))
     total = weights.sum(axis=axis, keepdims=True)
     total[total == 0] = 1  # every other total is at least 1: the maximum's own exp(0)
     weights /= total
@@ -74,7 +77,10 @@ def softmax(x: Array, axis: int = -1) -> Array:
 
 def log_softmax(x: Array, axis: int = -1) -> Array:
     """Return x - log Σ exp(x) along an axis; -inf where all of a row is."""
-    below = _below_maximum(floating(x), axis)
+    x = floating(x)
+    if not x.size:
+        return x.copy()
+    below = _below_maximum(x, axis)
     total = np.exp(below).sum(axis=axis, keepdims=True)
     total[total == 0] = 1
     below -= np.log(total)
@@ -83,8 +89,6 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 def _below_maximum(x: Array, axis: int) -> Array:
     """Return x - max(x): at most 0, and finite where x is."""
-    if not x.shape[axis]:
-        return x.copy()
     top = x.max(axis=axis, keepdims=True)
     top[top == -np.inf] = 0  # a row that is masked throughout stays -inf
     try:
@@ -100,6 +104,12 @@ def statistics(x: Any, eps: float) -> tuple[Any, Any]:
     mean = x.mean(axis=-1, keepdims=True)  # (..., 1)
     centred = x - mean
     return mean, ((centred * centred).mean(axis=-1, keepdims=True) + eps) ** -0.5
+
+
+def count_along(shape: tuple[int, ...], axis: Axis) -> int:
+    """Return how many elements lie along axes."""
+    axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return math.prod(shape[a] for a in axes if -len(shape) <= a < len(shape))
 
 
 def scatter(x: Array, key: Any, shape: tuple[int, ...]) -> Array:

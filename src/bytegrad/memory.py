@@ -26,10 +26,11 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bytegrad.arrays import outermost
 from bytegrad.kernels import Array
 from bytegrad.owners import Paths, data_of, gradient_of, leaves, remembered, saved_by, states
 from bytegrad.record import shape_text
-from bytegrad.rows import KINDS, Moment, Row, aligned, buffer, outermost, write_csv
+from bytegrad.rows import KINDS, Moment, Row, aligned, buffer, write_csv
 from bytegrad.tensor import Tensor
 from bytegrad.timeline import timeline
 from bytegrad.watch import Watcher, observe, user_line

@@ -3,7 +3,8 @@
 import functools
 import inspect
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
 
 from bytegrad.watch import tell, watchers
@@ -15,16 +16,16 @@ class State(threading.local):
     """The state of one thread.
 
     Attributes:
-        recording: whether calls are recorded.
+        recording: whether calls are recorded; None while the inside of a recorded call runs.
         probe: while a checkpoint runs its function for the first time, the tensors that it reads.
         before: what `recording` was, outside each open block.
     """
 
-    recording: bool = True
+    recording: bool | None = True
     probe: Any = None
 
     def __init__(self) -> None:  # runs once in each thread
-        self.before: list[bool] = []
+        self.before: list[bool | None] = []
 
 
 state = State()
@@ -138,10 +139,20 @@ def grad_enabled() -> bool:
     >>> grad_enabled()
     True
     """
-    return state.recording
+    return bool(state.recording)
 
 
-def _switch(on: bool) -> None:
+@contextmanager
+def quietly(recording: bool) -> Iterator[None]:
+    """Set whether this thread records, for the engine's own purposes: watchers are not told."""
+    before, state.recording = state.recording, recording
+    try:
+        yield
+    finally:
+        state.recording = before
+
+
+def _switch(on: bool | None) -> None:
     if watchers and state.recording != on:
         tell("recording", on)
     state.recording = on

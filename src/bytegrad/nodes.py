@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from bytegrad.arrays import owner
 from bytegrad.budget import UNITS, show
-from bytegrad.edits import owner
 from bytegrad.engine import execution_order
 from bytegrad.errors import DtypeError
 from bytegrad.folding import fold

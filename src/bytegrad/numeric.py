@@ -95,6 +95,10 @@ def gradcheck(
 
     def number(*xs: Tensor) -> Tensor:
         y = f(*xs)
+        if not isinstance(y, Tensor):
+            raise DtypeError(
+                f"gradcheck: the function returned {type(y).__name__}: only a Tensor has gradients. Return one."
+            )
         weighted: Tensor = y * _weights(y.shape)
         return weighted.sum()
 

@@ -1,6 +1,7 @@
 """Checkpoints: keep the inputs of a stretch of the program, and compute what lies between again when it is needed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from bytegrad import random
 from bytegrad.arrays import array_of
 from bytegrad.edits import clock, edited_since
 from bytegrad.errors import DtypeError, GraphError
-from bytegrad.modes import enable_grad, state
+from bytegrad.modes import quietly, state
 from bytegrad.record import Function, Probe, Unfolded, edge, joined
 from bytegrad.tensor import Tensor, wrap
 from bytegrad.watch import tell, watchers
@@ -22,7 +23,15 @@ _ARRAY: Any = object()
 class CheckpointBackward(Function):
     """y = f(x, …): records f anew, which the backward pass then walks through. Keeps what f read from outside."""
 
-    __slots__ = ("_arguments", "_constants", "_function", "_names", "_states")
+    __slots__ = (
+        "_arguments",
+        "_constants",
+        "_function",
+        "_makes_leaves",
+        "_names",
+        "_read",
+        "_states",
+    )
 
     def __init__(
         self,
@@ -37,9 +46,11 @@ class CheckpointBackward(Function):
         self._arguments = tuple(map(_place, arguments))
         kept = [x for x in arguments if isinstance(x, (Tensor, np.ndarray))]
         mine = {id(x) for x in kept}
-        read = [x for key, x in probe.read.items() if key not in mine]
-        self.save(*kept, *read)
-        self.edges = tuple(edge(x) for x in (*kept, *read))
+        self._makes_leaves = probe.forget_leaves()
+        self.save(*kept, *(x for key, x in probe.read.items() if key not in mine))
+        read = [edge(x) for x in probe.read.values()]
+        self.edges = (*map(edge, kept), *read)
+        self._read = frozenset(map(id, read))  # not the calls themselves, which `free` lets go
         self._constants = tuple(probe.constants.values())
 
     def apply(self, grad_output: Any) -> Unfolded:
@@ -58,11 +69,11 @@ class CheckpointBackward(Function):
         ]
         positional = len(arguments) - len(self._names)
         named = dict(zip(self._names, arguments[positional:], strict=True))
-        start = next(clock)
+        probe = Probe(first=False)
         if watchers:
             tell("unfolding", self, True)
         try:
-            with enable_grad(), random.replaying(self._states):
+            with quietly(recording=True), random.replaying(self._states), _probing(probe):
                 output = _one_tensor(self._function(*arguments[:positional], **named))
         finally:
             if watchers:
@@ -73,10 +84,15 @@ class CheckpointBackward(Function):
                 f"shape {output.shape} when it ran again: the gradient would be that of another function. "
                 "Let it depend on its inputs alone."
             )
-        if not self._comes_from_the_same(output, start):
+        read = [edge(x) for x in probe.read.values()]
+        if self._makes_leaves:  # they are other ones each time
+            read = [
+                place for place in read if not isinstance(place, Tensor) or id(place) in self._read
+            ]
+        if frozenset(map(id, read)) != self._read or not output.requires_grad:
             raise GraphError(
-                "checkpoint: when the function ran again, its result came from other tensors than at first: the "
-                "gradient would go astray. Bind what the function reads when you make it, as in `lambda x, w=w: x @ w`."
+                "checkpoint: when the function ran again, it read other tensors than at first: the gradient would go "
+                "astray. Bind what it reads when you make it, as in `lambda x, w=w: x @ w`."
             )
         return Unfolded(output)
 
@@ -90,21 +106,6 @@ class CheckpointBackward(Function):
                     f"is at version {versions[1]} now: it would compute something else. "
                     "Edit after backward(), or edit a copy."
                 )
-
-    def _comes_from_the_same(self, output: Tensor, start: int) -> bool:
-        """Tell whether the new graph leads only to what was read in the first run as well, and to something."""
-        known = {*(self.edges or ()), None}
-        stack: list[Any] = [edge(output)]
-        met: set[Any] = set()
-        while stack:
-            place = stack.pop()
-            if isinstance(place, Function) and place.number > start:
-                new = [below for below in place.edges or () if below not in met]
-                met.update(new)
-                stack.extend(new)
-            elif place not in known:
-                return False
-        return output.requires_grad
 
 
 def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> Tensor:
@@ -132,15 +133,12 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> T
     >>> x.grad
     array([ 3., 12.], dtype=float32)
     """
-    if not state.recording or state.probe is not None:
+    around = state.probe
+    if not state.recording or (around is not None and around.first):
         return _one_tensor(function(*inputs, **named))
-    probe = Probe()
-    state.probe = probe
-    try:
-        with random.witness() as states:
-            output = _one_tensor(function(*inputs, **named))
-    finally:
-        state.probe = None
+    probe = Probe(first=True)
+    with _probing(probe), random.witness() as states:
+        output = _one_tensor(function(*inputs, **named))
     if output._grad_fn is not probe.marker:
         return output  # nothing in it requires grad, or nothing was computed
     arguments = (*inputs, *named.values())
@@ -150,6 +148,8 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> T
     output = wrap(output._data)
     output._requires_grad = True
     output._grad_fn = fn
+    if around is not None:  # the second run of a checkpoint around this one
+        around.note(tuple(probe.read.values()))
     if watchers:
         tell("called", fn, fn.name, arguments, output)
     return output
@@ -194,6 +194,16 @@ def checkpoint_sequential(
         x = checkpoint(_chain(layers[start:end]), x)
         start = end
     return _chain(layers[start:])(x)
+
+
+@contextmanager
+def _probing(probe: Probe) -> Iterator[None]:
+    """Let a probe look at what this thread computes."""
+    before, state.probe = state.probe, probe
+    try:
+        yield
+    finally:
+        state.probe = before
 
 
 def _chain(functions: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from bytegrad.edits import clock, owner
+from bytegrad.arrays import outermost, owner
+from bytegrad.edits import clock
 from bytegrad.errors import DtypeError, GraphError
 from bytegrad.modes import state
 from bytegrad.tensor import Tensor, wrap
@@ -109,8 +110,8 @@ class Function:
 
     def free(self) -> None:
         """Let go of the saved arrays and of the graph below."""
-        self.saved_tensors, self.edges = _FREED, None
-        self.sources = ()
+        self.saved_tensors, self.sources = _FREED, ()
+        self.edges = self.hooks = None  # a hook may hold the very tensor that it is on
         if watchers:
             tell("freed", self)
 
@@ -160,6 +161,7 @@ class Unrecorded(Function):
     def __init__(self) -> None:
         super().__init__()
         self.hooks = None  # those set on it are set again in the second run
+        self.number = -1
 
     @property
     def edges(self) -> Any:  # type: ignore[override]
@@ -175,30 +177,42 @@ class Unrecorded(Function):
 
 
 class Probe:
-    """A first run that records nothing but what it reads from outside.
+    """Looks at what a checkpoint's function reads from outside; in its first run nothing is recorded.
 
     Attributes:
+        first: whether this is the first run.
         read: the tensors through which gradient flows, by id.
         constants: the memory of the others, weakly, by id: an edit of these changes the second run as well.
-        marker: what stands in the place of a record in tensors that were made inside.
+        marker: what stands, in the first run, in the place of a record in tensors that were made inside.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: bool) -> None:
+        self.first = first
+        self._start = next(clock)
         self.read: dict[int, Tensor] = {}
         self.constants: dict[int, weakref.ref[Any]] = {}
         self.marker = Unrecorded()
 
-    def note(self, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Enter a call's inputs, and mark its output as made inside."""
+    def note(self, inputs: tuple[Any, ...]) -> None:
+        """Enter what a call reads."""
         for x in inputs:
-            if isinstance(x, Tensor) and x._grad_fn is not self.marker:
-                if x._requires_grad:
-                    self.read[id(x)] = x
-                else:
-                    buffer = owner(x._data)
-                    self.constants[id(buffer)] = weakref.ref(buffer)
-        output._requires_grad = True
-        output._grad_fn = self.marker
+            if not isinstance(x, Tensor) or self._made_inside(x._grad_fn):
+                continue
+            if x._requires_grad:
+                self.read[id(x)] = x
+            else:
+                self.constants[id(owner(x._data))] = weakref.ref(outermost(x._data))
+
+    def forget_leaves(self) -> bool:
+        """Forget the leaves that were made inside, which nobody else holds; tell whether there were any."""
+        before = len(self.read)
+        weak = {key: weakref.ref(x) for key, x in self.read.items()}
+        self.read.clear()
+        self.read.update({key: x for key, ref in weak.items() if (x := ref()) is not None})
+        return len(self.read) < before
+
+    def _made_inside(self, fn: Function | None) -> bool:
+        return fn is self.marker or (fn is not None and fn.number > self._start)
 
 
 def tracked(plain: Callable[..., Any], rule: type[Function]) -> Callable[..., Any]:
@@ -249,7 +263,7 @@ def _recorded(
     """Run a call, and join it to the graph."""
     if metadata:
         _refuse_by_keyword(metadata)
-    state.recording = False  # what goes on inside is the rule's business
+    state.recording = None  # what goes on inside is the rule's business
     try:
         output = plain(*inputs, **metadata)
     finally:
@@ -262,10 +276,13 @@ def _recorded(
     if output._requires_grad or id(output) in map(id, inputs):
         output = wrap(output._data)
     if state.probe is not None:
-        state.probe.note(inputs, output)
-        if watchers:
-            tell("called", None, rule.__name__.removesuffix("Backward"), inputs, output)
-        return output
+        state.probe.note(inputs)
+        if state.probe.first:
+            output._requires_grad = True
+            output._grad_fn = state.probe.marker
+            if watchers:
+                tell("called", None, rule.__name__.removesuffix("Backward"), inputs, output)
+            return output
     fn = rule(*inputs, output=output, **metadata)
     if not hasattr(fn, "saved_tensors"):  # a learner's rule that saves nothing need not say so
         fn.saved_tensors = fn.sources = ()

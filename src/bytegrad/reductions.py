@@ -91,8 +91,8 @@ def _reduced(
     named = {"keepdims": rest[0]} if function in _KEEPS_DIMENSIONS else {}
     try:
         return x._wrap(function(array, axis, *(() if named else rest), **named))
-    except (ValueError, IndexError) as error:
-        if isinstance(error, np.exceptions.AxisError) or x.size:
+    except (ValueError, IndexError, TypeError) as error:
+        if isinstance(error, (np.exceptions.AxisError, TypeError)) or x.size:
             raise ShapeError(
                 f"{function.__name__} of shape {x.shape} along axis {axis}: {error}. "
                 f"Name axes from {-x.ndim} to {x.ndim - 1}, each once."

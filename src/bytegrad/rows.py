@@ -2,13 +2,14 @@
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from bytegrad.arrays import owner
 from bytegrad.kernels import Array
 
 #: What a kept array is: made along the way, fed in from outside, a leaf that requires grad (there anyway), the
@@ -84,7 +85,7 @@ def buffer(array: Array) -> tuple[Any, int]:
     >>> buffer(a)[0] is buffer(b)[0] is data, buffer(b)[1]
     (True, 64)
     """
-    *_, source = _sources(array)
+    source = owner(array)
     if isinstance(source, np.ndarray):
         return source, source.nbytes
     try:
@@ -92,19 +93,6 @@ def buffer(array: Array) -> tuple[Any, int]:
     except TypeError:
         first, end = np.lib.array_utils.byte_bounds(array)
         return source, end - first
-
-
-def outermost(array: Array) -> Array:
-    """Return the last array on the way from a view to its memory: while that one lives, so does the memory."""
-    return [source for source in _sources(array) if isinstance(source, np.ndarray)][-1]
-
-
-def _sources(array: Array) -> Iterator[Any]:
-    """Yield an array, what it is a view of, and so on down to what owns the memory."""
-    source: Any = array
-    while source is not None:
-        yield source
-        source = source.obj if isinstance(source, memoryview) else getattr(source, "base", None)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

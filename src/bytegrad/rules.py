@@ -189,8 +189,9 @@ class PowBackward(Function):
         grad_a = None
         if self._needs_a:
             below, zero = n - 1, n == 0
-            if zero is not False:  # 0**0 is 1, whose slope is 0: not 0 * 0**-1
-                below = below + zero * (a == 0)
+            # for a number, 0 * a**0 and never 0 * a**-1; a tensor's own slope needs a**-1, except at 0**0
+            number = isinstance(n, (int, float, np.generic))
+            below = below + (zero if number else zero * (a == 0))
             grad_a = g * (n * a**below)
         # where a is 0, so is z * log(a)
         grad_n = None if z is None else g * (z * log(a + (a == 0)))

@@ -104,6 +104,10 @@ class Shapes:
         [1.0, 2.0, 3.0]
         """
         arrays = [self._data, *map(array_of, others)]
+        if not isinstance(axis, int):
+            raise ShapeError(
+                f"concatenate along axis {axis!r}: tensors are joined along one axis. Name it by a whole number."
+            )
         try:
             return self._wrap(np.concatenate(arrays, axis=axis))
         except ValueError:

@@ -69,6 +69,14 @@ class RowSparse:
 
     __radd__ = __add__
 
+    def __mul__(self, factor: float) -> "RowSparse":
+        return RowSparse(self.rows, self.values * factor, self.shape)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> "RowSparse":
+        return RowSparse(self.rows, self.values / divisor, self.shape)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.asarray(self.dense(), dtype=dtype)
 

@@ -77,8 +77,9 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
     @data.setter
     def data(self, array: Any) -> None:
         array = array_of(array)
-        if self._requires_grad:
+        if self._requires_grad and array.dtype != self._data.dtype:
             differentiable(array.dtype)
+            array = array.astype(self._data.dtype)  # x.data - 0.1 * grad may have come out wider
         edited(self._data)
         self._data = array
 
@@ -238,7 +239,10 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
                 f"copying or pickling a result of {self._grad_fn!r}: the copy's gradients would go to copies of the "
                 "leaves, not to the leaves. Use .detach(), or copy the leaves."
             )
-        return super().__reduce_ex__(protocol)
+        reduced: Any = super().__reduce_ex__(max(protocol, 2))
+        make, arguments, (attributes, slots), *rest = reduced
+        # hooks stay with the tensor that they were set on
+        return make, arguments, (attributes, {**slots, "_hooks": None}), *rest
 
     # Gradients: asleep until enable_autograd().
 
@@ -428,15 +432,15 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
         """
         mask = boolean(condition, "where")
         try:
-            return _paired(lambda x, y: np.where(mask, x, y), self, other, "where")
+            return _paired(lambda x, y: np.where(mask, x, _of_its_kind(y, x)), self, other, "where")
         except ValueError:
             _raise_unless_broadcast(self.shape, mask.shape)
             raise
 
     def _meet(self, left: Any) -> "tuple[Tensor, Tensor]":
         """Make a Tensor of the number or array on the left of this one, and fit both to the dtype policy."""
-        if isinstance(left, np.ndarray):
-            return wrap(array_of(left)), self
+        if isinstance(left, (Tensor, np.ndarray)):
+            return left if isinstance(left, Tensor) else wrap(array_of(left)), self
         if not isinstance(left, (Number, np.generic)):
             raise DtypeError(
                 f"got {type(left).__name__} beside a Tensor: operations take Tensors, arrays and numbers. "
@@ -555,6 +559,11 @@ def _logical(function: Callable[..., Any], seen: str, *operands: Any) -> Tensor:
             "Compare first, as in x > 0."
         )
     return wrap(function(*arrays))
+
+
+def _of_its_kind(y: Any, x: Array) -> Any:
+    """Return a number in the dtype of x, which must reach so far: np.where would wrap it round."""
+    return y if isinstance(y, np.ndarray) else x.dtype.type(y)
 
 
 def _paired(function: Callable[[Any, Any], Any], a: Tensor, b: Any, name: str) -> Tensor:

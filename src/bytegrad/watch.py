@@ -5,6 +5,7 @@ pays for one look at an empty list.
 """
 
 import linecache
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_HOME = str(Path(__file__).parent)
+_HOME = str(Path(__file__).parent) + os.sep
 
 
 class Watcher:
@@ -46,6 +47,9 @@ class Watcher:
 
     def called(self, fn: Any, name: str, inputs: tuple[Any, ...], output: Any) -> None:
         """A differentiable call ran; `fn` is its Function, or None where it was not recorded."""
+
+    def applying(self, fn: Any) -> None:
+        """A rule is about to compute."""
 
     def applied(self, fn: Any, grad_output: Any, grads: list[Any]) -> None:
         """A rule turned the gradient of its output into those of its inputs."""
