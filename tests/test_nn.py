@@ -5,6 +5,7 @@ import pickle
 import re
 import threading
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 
 from bytegrad import Tensor, checkpoint, gradcheck, nn, optim, random
 from bytegrad.edits import version
+from bytegrad.errors import IndexingError
+from bytegrad.sparse import RowSparse
 from bytegrad.watch import Watcher, observe
 
 
@@ -96,6 +99,68 @@ def test_a_tensor_that_nobody_would_learn_is_refused() -> None:
     )
     with pytest.raises(TypeError, match=exactly(message)):
         list(net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"),
+    [
+        ({1: nn.ReLU(), "1": nn.Linear(1, 1)}, "parts.1"),
+        ({"a.b": nn.Parameter(1.0), "a": {"b": nn.Parameter(2.0)}}, "parts.a.b"),
+    ],
+)
+def test_two_parts_of_one_name_are_refused(parts: Any, name: str) -> None:
+    net = nn.Module()
+    net.parts = parts
+    message = (
+        f"{name} of Module names two different parts: only one of them would be saved. "
+        "Give them keys that also differ as text, without dots."
+    )
+    with pytest.raises(ValueError, match=exactly(message)):
+        net.state_dict()
+
+
+@pytest.mark.parametrize("value", [Tensor([1.0]), np.ones(1), 2.0])
+def test_a_parameter_is_not_replaced_unawares(value: Any) -> None:
+    net = Net()
+    message = (
+        f"scale of Net is a Parameter, and would give way to {type(value).__name__}: an optimizer would go on with the "
+        "old one, and nobody learn or save the new. Change it in place under no_grad(), as by scale.copy_(…), or "
+        "assign a Parameter or None."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        net.scale = value
+    assert "scale" in names(net)
+    for allowed in (nn.Parameter([3.0]), nn.Linear(1, 1), None):
+        net.scale = nn.Parameter([2.0])
+        net.scale = allowed
+        assert net.scale is allowed
+    net.scale = value  # None is no Parameter
+    assert "scale" not in names(net)
+
+
+def test_a_step_by_hand_on_a_modules_parameter_is_refused_not_lost() -> None:
+    net = Net()
+    with pytest.raises(TypeError, match="scale of Net is a Parameter"):
+        net.scale = net.scale - 0.1
+
+
+def test_a_long_vocabulary_is_not_walked_through() -> None:
+    net = nn.Linear(1, 1)
+    net.words = ["word"] * 100_000
+    net.merges = dict.fromkeys(range(10), ("a", "b"))
+    list(net.parameters())
+    tracemalloc.start()
+    list(net.parameters())
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20_000
+
+
+def test_names_may_have_a_prefix() -> None:
+    assert [name for name, _ in nn.Linear(1, 1).named_parameters("head")] == [
+        "head.weight",
+        "head.bias",
+    ]
 
 
 def test_results_may_be_kept() -> None:
@@ -363,11 +428,11 @@ def test_an_interrupted_save_leaves_the_old_file(
     net.save(path)
     before = path.read_bytes()
 
-    def torn(file: Any, **arrays: Any) -> None:
+    def torn(file: Any, *_: Any, **__: Any) -> None:
         file.write(b"half")
         raise OSError("no space left")
 
-    monkeypatch.setattr(np, "savez", torn)
+    monkeypatch.setattr(np.lib.format, "write_array", torn)
     with pytest.raises(OSError, match="no space left"):
         net.save(path)
     assert path.read_bytes() == before
@@ -377,8 +442,62 @@ def test_an_interrupted_save_leaves_the_old_file(
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     path = tmp_path / "model.npz"
     np.savez(path, weight=np.array([[print]], dtype=object), bias=np.zeros(1))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    message = f"load() of {str(path)!r}: Object arrays cannot be loaded when allow_pickle=False. {NOT_OPENED}"
+    with pytest.raises(ValueError, match=exactly(message)):
         nn.Linear(1, 1).load(path)
+
+
+NOT_OPENED = (
+    "A model is read from an npz archive of plain arrays, and nothing else is opened, since it might be executed. "
+    "Pass a whole file that save() wrote."
+)
+
+
+def test_what_is_no_model_is_not_opened(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    np.save(tmp_path / "model.npy", np.zeros(1))
+    (tmp_path / "model.npy").rename(path)
+    for junk in (path.read_bytes(), b"", pickle.dumps({"weight": 1})):
+        path.write_bytes(junk)
+        message = f"load() of {str(path)!r}: File is not a zip file. {NOT_OPENED}"
+        with pytest.raises(ValueError, match=exactly(message)):
+            nn.Linear(1, 1).load(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("weight.npy", b"\x93NUMPY")
+    with pytest.raises(ValueError, match="Pass a whole file that save"):
+        nn.Linear(1, 1).load(path)
+    with pytest.raises(FileNotFoundError):
+        nn.Linear(1, 1).load(tmp_path / "nothing")
+
+
+def test_a_parameter_may_have_any_name(tmp_path: Path) -> None:
+    a, b = nn.Module(), nn.Module()
+    for net, start in ((a, 1.0), (b, 0.0)):
+        for name in ("file", "allow_pickle", "args", "x.npy"):
+            setattr(net, name, nn.Parameter(start))
+        net.x = nn.Parameter(start + 1)
+    a.save(tmp_path / "model")
+    assert b.load(tmp_path / "model") == ([], [])
+    assert b.state_dict() == a.state_dict()
+
+
+@pytest.mark.parametrize("state", ["model.npz", None, [np.ones(1)]])
+def test_a_state_is_a_dict(state: Any) -> None:
+    message = (
+        f"the state for Linear is {type(state).__name__}: each parameter takes the array of its own name. "
+        "Pass what state_dict() gave, or call load() with the path of a file."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        nn.Linear(1, 1).load_state_dict(state)
+
+
+def test_odd_things_in_a_state_are_listed() -> None:
+    message = (
+        "state for Linear does not fit (unexpected: 0. wrong: weight has () object, not (1, 1) float32; "
+        "bias has () object, not (1,) float32): each parameter"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        nn.Linear(1, 1).load_state_dict({"weight": [[1], [2, 3]], "bias": None, 0: np.ones(1)})
 
 
 @pytest.mark.parametrize(
@@ -414,6 +533,13 @@ def test_a_module_shows_its_shapes_and_counts() -> None:
 
 def test_layers_show_their_settings() -> None:
     assert repr(nn.Dropout(0.1)) == "Dropout(p=0.1)"
+    assert repr(nn.LeakyReLU(0.1)) == "LeakyReLU(negative_slope=0.1)"
+    assert repr(nn.Softmax()) == "Softmax(axis=-1)"
+    assert repr(nn.Flatten()) == "Flatten(1, -1)"
+    bare = nn.LayerNorm(4)
+    bare.weight = bare.bias = None
+    assert repr(bare) == "LayerNorm(4)"
+    assert bare(np.array([1.0, 1.0, 3.0, 3.0])).data.round(3).tolist() == [-1, -1, 1, 1]
     assert repr(nn.LayerNorm(4)) == "LayerNorm(4): weight (4,), bias (4,), 8 parameters"
     assert repr(nn.Embedding(1000, 4)) == "Embedding(1000, 4): weight (1000, 4), 4,000 parameters"
     first = repr(nn.MultiHeadAttention(4, 2)).splitlines()[0]
@@ -439,6 +565,27 @@ def test_embedding_starts_as_pytorchs() -> None:
     weight = nn.Embedding(300, 100, generator=np.random.default_rng(0)).weight
     assert weight.data.mean() == pytest.approx(0, abs=0.02)
     assert weight.data.std() == pytest.approx(1, rel=0.02)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_sparse_table_trains_as_the_dense_one(dtype: str) -> None:
+    batches = [np.array([[3, 1, 3], [0, 3, 1]]), np.array([[4, 4, 4]]), np.array([[0, 2, 1]])]
+    tables, touched = [], []
+    for sparse in (False, True):
+        generator = np.random.default_rng(0)
+        table = nn.Embedding(50, 3, sparse=sparse, generator=generator, dtype=dtype)
+        head = nn.Linear(3, 2, generator=generator, dtype=dtype)
+        before = table.weight.data.copy()
+        optimizer = optim.SGD([*table.parameters(), *head.parameters()], lr=0.1)
+        for indices in batches * 3:
+            optimizer.zero_grad()
+            head(table(indices)).tanh().square().sum().backward()
+            assert isinstance(table.weight.grad, RowSparse) == sparse
+            optimizer.step()
+        tables.append(table.weight.data.tobytes())
+        touched.append(np.flatnonzero((table.weight.data != before).any(axis=1)).tolist())
+    assert tables[0] == tables[1]
+    assert touched == [[0, 1, 2, 3, 4]] * 2
 
 
 @pytest.mark.parametrize(
@@ -477,10 +624,20 @@ def test_dropout_asks_whether_it_trains() -> None:
         (nn.Sigmoid(), 0.0, 0.5),
         (nn.GELU(), 1.0, 0.8413447460685429),
         (nn.GELU("tanh"), 1.0, 0.8411919906082768),
+        (nn.LeakyReLU(), -1.0, -0.01),
+        (nn.Identity(), -1.0, -1.0),
     ],
 )
 def test_activations(layer: nn.Module, x: float, y: float) -> None:
     assert layer(Tensor(np.array(x))).item() == pytest.approx(y, abs=1e-12)
+
+
+def test_axes_may_be_named() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 4))
+    assert nn.Softmax()(x).data.sum(-1).ravel().tolist() == pytest.approx([1] * 6)
+    assert nn.Softmax(0)(x).data.sum(0).ravel().tolist() == pytest.approx([1] * 12)
+    assert nn.Flatten()(x).shape == (2, 12)
+    assert nn.Flatten(0, 1)(x).shape == (6, 4)
 
 
 def test_losses_take_a_reduction() -> None:
@@ -507,8 +664,13 @@ def test_a_chain_is_indexed_and_sliced() -> None:
     assert list(chain[1:]) == layers[1:]
     x = np.ones((1, 2), dtype=np.float32)
     assert np.array_equal(chain(x).data, layers[2](layers[1](layers[0](x))).data)
-    with pytest.raises(IndexError):
-        chain[3]
+    for odd in (3, "a", None):
+        message = (
+            f"chain[{odd!r}] of a Sequential of 3 modules: it names none of them. "
+            "Pass a whole number below 3, or a slice."
+        )
+        with pytest.raises(IndexingError, match=exactly(message)):
+            chain[odd]
     assert nn.Sequential()(5) == 5
 
 

@@ -1,4 +1,4 @@
-"""Layers: a function each, together with the parameters that it learns; and a chain of them."""
+"""Layers: a function each, together with what it learns or draws; and a chain of them."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import functional, random
+from bytegrad.errors import IndexingError
 from bytegrad.module import Module, Parameter
 from bytegrad.tensor import Tensor
 
@@ -19,7 +20,9 @@ class Sequential(Module):
 
     Raises:
         TypeError: something that is no Module.
+        IndexingError: in ``chain[i]``, where there is no such module.
 
+    >>> from bytegrad.nn import ReLU
     >>> chain = Sequential(Linear(3, 4), ReLU(), Linear(4, 2))
     >>> chain[1], len(chain[:2])
     (ReLU(), 2)
@@ -40,7 +43,13 @@ class Sequential(Module):
 
     def __getitem__(self, index: int | slice) -> Any:
         """Return a module, or for a slice a chain."""
-        chosen = range(self._length)[index]
+        try:
+            chosen = range(self._length)[index]
+        except (IndexError, TypeError):
+            raise IndexingError(
+                f"chain[{index!r}] of a Sequential of {self._length} modules: it names none of them. "
+                f"Pass a whole number below {self._length}, or a slice."
+            ) from None
         if isinstance(chosen, range):
             return Sequential(*[getattr(self, str(i)) for i in chosen])
         return getattr(self, str(chosen))
@@ -56,7 +65,8 @@ class Linear(Module):
     """x @ weight + bias. Shapes: x (..., in), weight (in, out), bias (out,), result (..., out).
 
     Weight and bias are drawn evenly from ±1/√in, as PyTorch's are ([glorot2010], equation 1); PyTorch's weight is this
-    one transposed. Keeps x and the weight.
+    one transposed. So a table of tokens that shall also be the last layer's weight is used as
+    ``x @ tokens.weight.T``: it has not this shape. Keeps x and the weight.
 
     Args:
         in_features: the length of the last axis of x.
@@ -82,9 +92,10 @@ class Linear(Module):
         dtype: DTypeLike = "float32",
     ) -> None:
         shape = whole(in_features, "in_features"), whole(out_features, "out_features")
+        self.in_features, self.out_features = shape
         draw, bound = random.witnessed(generator), shape[0] ** -0.5
-        self.weight = Parameter(draw.uniform(-bound, bound, shape), dtype)
-        self.bias = Parameter(draw.uniform(-bound, bound, shape[1]), dtype) if bias else None
+        self.weight = Parameter(draw.uniform(-bound, bound, shape), dtype=dtype)
+        self.bias = Parameter(draw.uniform(-bound, bound, shape[1]), dtype=dtype) if bias else None
 
     def forward(self, x: Any) -> Tensor:
         """Return x @ weight + bias."""
@@ -92,7 +103,7 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         """Return both widths."""
-        return ", ".join(map(str, self.weight.shape))
+        return f"{self.in_features}, {self.out_features}"
 
 
 class Embedding(Module):
@@ -123,7 +134,8 @@ class Embedding(Module):
         dtype: DTypeLike = "float32",
     ) -> None:
         shape = whole(num_embeddings, "num_embeddings"), whole(embedding_dim, "embedding_dim")
-        self.weight = Parameter(random.witnessed(generator).standard_normal(shape), dtype)
+        self.num_embeddings, self.embedding_dim = shape
+        self.weight = Parameter(random.witnessed(generator).standard_normal(shape), dtype=dtype)
         self.sparse = sparse
 
     def forward(self, indices: Any) -> Tensor:
@@ -132,7 +144,7 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         """Return how many rows, and how long."""
-        return ", ".join(map(str, self.weight.shape))
+        return f"{self.num_embeddings}, {self.embedding_dim}"
 
 
 class LayerNorm(Module):
@@ -153,8 +165,9 @@ class LayerNorm(Module):
     """
 
     def __init__(self, width: int, eps: float = 1e-5, dtype: DTypeLike = "float32") -> None:
-        self.weight = Parameter(np.ones(whole(width, "width")), dtype)
-        self.bias = Parameter(np.zeros(width), dtype)
+        self.width = whole(width, "width")
+        self.weight = Parameter(np.ones(width), dtype=dtype)
+        self.bias = Parameter(np.zeros(width), dtype=dtype)
         self.eps = eps
 
     def forward(self, x: Any) -> Tensor:
@@ -163,7 +176,7 @@ class LayerNorm(Module):
 
     def extra_repr(self) -> str:
         """Return the width."""
-        return str(self.weight.size)
+        return str(self.width)
 
 
 class Dropout(Module):
@@ -194,63 +207,6 @@ class Dropout(Module):
     def extra_repr(self) -> str:
         """Return the probability."""
         return f"p={self.p}"
-
-
-class ReLU(Module):
-    """max(x, 0). Keeps the output.
-
-    >>> ReLU()(Tensor([-1.0, 2.0])).tolist()
-    [0.0, 2.0]
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        """Return max(x, 0)."""
-        return functional.relu(x)
-
-
-class GELU(Module):
-    """x Φ(x), or its form with tanh (see `functional.gelu`). Keeps x. Source: [hendrycks2016].
-
-    Args:
-        approximate: "none" or "tanh".
-
-    Raises:
-        ValueError: in `forward`, where another form is asked for.
-
-    >>> GELU()(Tensor([0.0, 9.0])).tolist()
-    [0.0, 9.0]
-    """
-
-    def __init__(self, approximate: str = "none") -> None:
-        self.approximate = approximate
-
-    def forward(self, x: Any) -> Tensor:
-        """Return x Φ(x)."""
-        return functional.gelu(x, self.approximate)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent. Keeps the output.
-
-    >>> Tanh()(Tensor(0.0)).item()
-    0.0
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        """Return tanh x."""
-        return functional.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x)). Keeps the output.
-
-    >>> Sigmoid()(Tensor(0.0)).item()
-    0.5
-    """
-
-    def forward(self, x: Any) -> Tensor:
-        """Return 1 / (1 + exp(-x))."""
-        return functional.sigmoid(x)
 
 
 def whole(number: Any, name: str) -> int:

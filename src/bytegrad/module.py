@@ -6,13 +6,13 @@ There is no registry. What a module holds is what its attributes hold, seen thro
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from bytegrad.edits import edited
+from bytegrad.files import read_arrays, write_arrays
 from bytegrad.hooks import Handle, add_hook
 from bytegrad.kernels import Array
 from bytegrad.tensor import Tensor
@@ -37,7 +37,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(
-        self, data: Any, dtype: DTypeLike | None = None, requires_grad: bool = True
+        self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = True
     ) -> None:
         super().__init__(data, dtype, requires_grad)
 
@@ -69,6 +69,9 @@ _running = _Running()
 #: The attributes of a module that hold hooks, which are no parts of it.
 _HOOKS = ("_before", "_after")
 
+#: Where parameters are looked for.
+_HOLDERS = (list, tuple, Mapping)
+
 
 class Module:
     """The base of all layers and models: derive from it, set parameters and modules as attributes, write `forward`.
@@ -81,6 +84,10 @@ class Module:
 
     Raises (what goes through the parts):
         TypeError: one is a leaf Tensor that requires grad and is no `Parameter`.
+        ValueError: two of them have the same name.
+
+    Raises (assigning an attribute):
+        TypeError: a parameter would be replaced by a plain Tensor, an array or a number, and no longer be learned.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -96,6 +103,17 @@ class Module:
     training: bool = True
     _before: Mapping[Any, Callable[..., Any]] = {}
     _after: Mapping[Any, Callable[..., Any]] = {}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not (
+            value is None or isinstance(value, (Parameter, Module, *_HOLDERS))
+        ):
+            raise TypeError(
+                f"{name} of {type(self).__name__} is a Parameter, and would give way to {type(value).__name__}: an "
+                "optimizer would go on with the old one, and nobody learn or save the new. Change it in place under "
+                f"no_grad(), as by {name}.copy_(…), or assign a Parameter or None."
+            )
+        super().__setattr__(name, value)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; every module writes its own, with the `inputs` and `options` that it needs."""
@@ -181,9 +199,13 @@ class Module:
         """Go through this module and all below it, each once."""
         return (module for _, module in self.named_modules())
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Go through all parameters with dotted names, such as ``layers.0.weight``; a shared one goes by its first."""
-        return ((name, part) for name, part in _walk(self, "") if isinstance(part, Parameter))
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Go through all parameters with dotted names, such as ``layers.0.weight``; a shared one goes by its first.
+
+        Args:
+            prefix: the name of this module, in front of all.
+        """
+        return ((name, part) for name, part in _walk(self, prefix) if isinstance(part, Parameter))
 
     def parameters(self) -> Iterator[Parameter]:
         """Go through all parameters, frozen ones as well, each once."""
@@ -233,11 +255,16 @@ class Module:
 
         Raises:
             ValueError: names on one side only, under `strict`; arrays of another shape, or not of numbers.
+            TypeError: it is no dict.
         """
+        given: Any = state
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                f"the state for {type(self).__name__} is {type(given).__name__}: each parameter takes the array of its "
+                "own name. Pass what state_dict() gave, or call load() with the path of a file."
+            )
         parameters = dict(self.named_parameters())
-        arrays = {
-            name: np.asarray(x._data if isinstance(x, Tensor) else x) for name, x in state.items()
-        }
+        arrays = {str(name): _array(x) for name, x in given.items()}
         loaded = Loaded(
             [name for name in parameters if name not in arrays],
             [name for name in arrays if name not in parameters],
@@ -272,16 +299,7 @@ class Module:
 
         The file appears whole or not at all: what was there before stays until the new one is complete.
         """
-        target = Path(path)
-        part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, allow_pickle=False, **self.state_dict())
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        write_arrays(path, self.state_dict())
 
     def load(self, path: str | os.PathLike[str], strict: bool = True) -> Loaded:
         """Read the file at `path` that `save` wrote, and hand it to `load_state_dict`, as `strict` as you say.
@@ -289,10 +307,10 @@ class Module:
         Nothing in the file is executed.
 
         Raises:
-            ValueError: what `load_state_dict` refuses.
+            ValueError: the file is no npz archive of plain arrays; and what `load_state_dict` refuses.
+            FileNotFoundError: there is no such file.
         """
-        with np.load(path, allow_pickle=False) as file:
-            return self.load_state_dict(dict(file), strict)
+        return self.load_state_dict(read_arrays(path), strict)
 
     # Looking at it.
 
@@ -324,26 +342,40 @@ class Module:
 
 
 def _parts(holder: Any) -> Iterator[tuple[str, Any]]:
-    """Go through what a module, a list, a tuple or a dict holds, with the name of each."""
-    if isinstance(holder, Module):
-        yield from ((key, part) for key, part in vars(holder).items() if key not in _HOOKS)
-    elif isinstance(holder, Mapping):
-        yield from ((str(key), part) for key, part in holder.items())
-    elif isinstance(holder, (list, tuple)):
-        yield from ((str(i), part) for i, part in enumerate(holder))
+    """Go through the modules, Tensors and holders that one of these holds, with the name of each."""
+    if isinstance(holder, Tensor):
+        return
+    held = vars(holder) if isinstance(holder, Module) else holder
+    values = held.values() if isinstance(held, Mapping) else held
+    # asked once a type: a vocabulary may be long
+    kinds = {kind for kind in set(map(type, values)) if issubclass(kind, _PARTS)}
+    if not kinds:
+        return
+    named = held.items() if isinstance(held, Mapping) else enumerate(held)
+    for key, part in named:
+        if type(part) in kinds and not (key in _HOOKS and isinstance(holder, Module)):
+            yield str(key), part
 
 
 def _walk(root: Module, prefix: str) -> Iterator[tuple[str, Any]]:
     """Go through a module and all that it holds, each once and under its first name, from the top down."""
     seen: set[int] = set()
+    names: set[str] = set()
     waiting: list[tuple[str, Any]] = [(prefix, root)]
     while waiting:
         name, part = waiting.pop()
-        if isinstance(part, Tensor):
-            _refuse_unlisted(root, name, part)
-        if not isinstance(part, (Module, Parameter, Mapping, list, tuple)) or id(part) in seen:
+        if id(part) in seen:
             continue
         seen.add(id(part))
+        if isinstance(part, Tensor):
+            _refuse_unlisted(root, name, part)
+        if isinstance(part, (Module, Parameter)):
+            if name in names:
+                raise ValueError(
+                    f"{name} of {type(root).__name__} names two different parts: only one of them would be saved. "
+                    "Give them keys that also differ as text, without dots."
+                )
+            names.add(name)
         yield name, part
         below = [(f"{name}.{key}" if name else key, each) for key, each in _parts(part)]
         waiting.extend(reversed(below))
@@ -358,9 +390,21 @@ def _refuse_unlisted(root: Module, name: str, tensor: Tensor) -> None:
         )
 
 
+#: What a module is made of, and where it is looked for.
+_PARTS = (Module, Tensor, *_HOLDERS)
+
+
 def _register(module: Module, name: str, hook: Callable[..., Any]) -> Handle:
     """Add a hook to a module's own table."""
     return add_hook(vars(module).setdefault(name, {}), hook)
+
+
+def _array(x: Any) -> Array:
+    """Return the array of a Tensor, and anything else as an array; one of objects where its rows differ in length."""
+    try:
+        return np.asarray(x._data if isinstance(x, Tensor) else x)
+    except ValueError:
+        return np.asarray(None)
 
 
 def _fits(array: Array, parameter: Parameter) -> bool:

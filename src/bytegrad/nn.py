@@ -15,17 +15,17 @@ Sequential(): 33 parameters
 from typing import Any
 
 from bytegrad import functional
-from bytegrad.layers import (
+from bytegrad.activations import (
     GELU,
-    Dropout,
-    Embedding,
-    LayerNorm,
-    Linear,
+    Flatten,
+    Identity,
+    LeakyReLU,
     ReLU,
-    Sequential,
     Sigmoid,
+    Softmax,
     Tanh,
 )
+from bytegrad.layers import Dropout, Embedding, LayerNorm, Linear, Sequential
 from bytegrad.module import Loaded, Module, Parameter
 from bytegrad.tensor import Tensor
 from bytegrad.transformer import MultiHeadAttention, TransformerBlock
@@ -37,7 +37,10 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
+    "Flatten",
+    "Identity",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
     "Loaded",
     "MSELoss",
@@ -47,6 +50,7 @@ __all__ = [
     "ReLU",
     "Sequential",
     "Sigmoid",
+    "Softmax",
     "Tanh",
     "TransformerBlock",
 ]

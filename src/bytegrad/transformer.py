@@ -6,7 +6,8 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import functional
-from bytegrad.layers import GELU, Dropout, LayerNorm, Linear, Sequential, whole
+from bytegrad.activations import GELU
+from bytegrad.layers import Dropout, LayerNorm, Linear, Sequential, whole
 from bytegrad.module import Module
 from bytegrad.tensor import Tensor
 
@@ -44,7 +45,7 @@ class MultiHeadAttention(Module):
                 f"width {width} with {heads} heads: each head works on an equal part of the width. "
                 f"Make the width a multiple of {heads}."
             )
-        self.heads = heads
+        self.width, self.heads = width, heads
         self.dropout = Dropout(dropout, generator)
         self.query, self.key, self.value, self.output = (
             Linear(width, width, generator=generator, dtype=dtype) for _ in range(4)
@@ -80,7 +81,7 @@ class MultiHeadAttention(Module):
 
     def extra_repr(self) -> str:
         """Return the width and the heads."""
-        return f"{self.query.weight.shape[0]}, heads={self.heads}"
+        return f"{self.width}, heads={self.heads}"
 
 
 class TransformerBlock(Module):
