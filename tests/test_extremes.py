@@ -136,6 +136,14 @@ def test_one_hot_targets_of_any_dtype() -> None:
         np.testing.assert_allclose(x.grad.sum(axis=1), 0, atol=1e-7)
 
 
+def test_a_list_as_target_takes_the_dtype() -> None:
+    x = leaf([[0.2, 0.4]])
+    for method in ("mse", "bce", "bce_with_logits", "cross_entropy"):
+        loss = getattr(x, method)([[0.5, 0.5]])
+        assert loss.dtype == "float32"
+        assert {a.dtype for a in loss.grad_fn.saved_tensors} == {np.dtype("float32")}
+
+
 def test_numbers_in_text() -> None:
     loss = Tensor(0.12345)
     assert f"{loss:.3f}" == "0.123"

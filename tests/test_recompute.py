@@ -261,6 +261,14 @@ def test_leaves_made_inside_are_made_again() -> None:
         assert x.grad.tolist() == [9.0]
 
 
+def test_a_leaf_frozen_since_is_left_out() -> None:
+    w, x = Tensor([1.0], requires_grad=True), Tensor([2.0], requires_grad=True)
+    y, z = bg.checkpoint(lambda a: a.sin(), w), bg.checkpoint(lambda a: a * w, x)
+    w.requires_grad = False
+    (y + z).sum().backward()
+    assert (w.grad, x.grad.item()) == (None, 1.0)
+
+
 def test_side_results_may_be_computed() -> None:
     """What is read for nothing is read for nothing both times; unused arguments are none of its business."""
     x, w, v = (Tensor([n], requires_grad=True) for n in (2.0, 3.0, 4.0))

@@ -120,9 +120,17 @@ def within(numbers: Array, count: int, what: str, one: str) -> None:
         )
 
 
+def target_of(target: Any, x: Any) -> Array:
+    """Return the target of a loss as an array; a list of floats takes the dtype of what it is compared with."""
+    t = array_of(target)
+    if isinstance(target, np.ndarray) or hasattr(target, "_data") or t.dtype.kind != "f":
+        return t
+    return t.astype(floating(array_of(x)).dtype)
+
+
 def same_shape(x: Any, target: Any, name: str) -> Array:
     """Return the target of a loss as a floating array, if it has the shape of what it is compared with."""
-    t = array_of(target)
+    t = target_of(target, x)
     if t.shape != x.shape:
         raise ShapeError(
             f"{name} of shape {x.shape} with a target of shape {t.shape}: each output has its own target, and "

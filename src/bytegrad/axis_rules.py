@@ -53,10 +53,10 @@ class MaxBackward(Function):
         self, x: Any, axis: Axis = None, keepdims: bool = False, output: Tensor | None = None
     ) -> None:
         self._kept_shape = _shape_with_ones(x.shape, axis)
-        self.save(x, output=output if output is not None else self._reduced(x, axis, keepdims))
+        self.save(x, output=output if output is not None else self._reduced(x, axis))
 
-    def _reduced(self, x: Any, axis: Axis, keepdims: bool) -> Any:
-        return x.max(axis, keepdims)
+    def _reduced(self, x: Any, axis: Axis) -> Any:
+        return x.max(axis)
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g / count where x is one of the `count` largest, else 0."""
@@ -74,8 +74,8 @@ class MinBackward(MaxBackward):
 
     __slots__ = ()
 
-    def _reduced(self, x: Any, axis: Axis, keepdims: bool) -> Any:
-        return x.min(axis, keepdims)
+    def _reduced(self, x: Any, axis: Axis) -> Any:
+        return x.min(axis)
 
 
 class SoftmaxBackward(Function):
@@ -193,37 +193,34 @@ class ConcatenateBackward(Function):
 class SliceBackward(Function):
     """y = x[key]: g at the places of the key, 0 elsewhere; added where an index repeats. Keeps the key."""
 
-    __slots__ = ("_is_tuple", "_shape")
+    __slots__ = ("_shape",)
     arity = 1
 
     def __init__(self, x: Any, key: Any, output: Tensor | None = None) -> None:
-        self._shape, self._is_tuple = x.shape, isinstance(key, tuple)
+        self._shape = x.shape
         places = array_key(key)
-        self.save(*(places if self._is_tuple else (places,)))
+        self.save(*(places if isinstance(places, tuple) else (places,)))
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return zeros with g added at the key."""
-        key = tuple(self.saved_tensors)
-        return (scatter(g, key if self._is_tuple else key[0], self._shape),)
+        return (scatter(g, tuple(self.saved_tensors), self._shape),)
 
 
 class ScatterBackward(Function):
     """y = zeros with x added at the key: x receives g[key]. Keeps the key."""
 
-    __slots__ = ("_is_tuple",)
+    __slots__ = ()
     arity = 1
 
     def __init__(
         self, x: Any, key: Any, shape: tuple[int, ...], output: Tensor | None = None
     ) -> None:
-        self._is_tuple = isinstance(key, tuple)
         places = array_key(key)
-        self.save(*(places if self._is_tuple else (places,)))
+        self.save(*(places if isinstance(places, tuple) else (places,)))
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g at the key."""
-        key = tuple(self.saved_tensors)
-        return (g[key if self._is_tuple else key[0]],)
+        return (g[tuple(self.saved_tensors)],)
 
 
 def _shape_with_ones(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:

@@ -6,8 +6,7 @@
 from math import pi, sqrt
 from typing import Any
 
-import numpy as np
-
+from bytegrad.arrays import boolean
 from bytegrad.either import cos, erf, exp, masked, sigmoid, sign, sin, tanh, where
 from bytegrad.kernels import gelu_inner
 from bytegrad.record import Function
@@ -252,7 +251,7 @@ class WhereBackward(Function):
     __slots__ = ()
 
     def __init__(self, a: Any, condition: Any, b: Any, output: Tensor | None = None) -> None:
-        self.save(condition if isinstance(condition, Tensor) else np.asarray(condition))
+        self.save(boolean(condition, "where"))
 
     def apply(self, g: Any) -> tuple[Any, ...]:
         """Return g where c, nothing, g where not c."""

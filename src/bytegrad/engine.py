@@ -242,7 +242,7 @@ class _Pass:
         handed_on = checked(fn, grads, self._create)
         if watchers:
             tell("applied", fn, g, handed_on)
-        for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=False)):
+        for i, (edge, grad) in enumerate(zip(fn.edges or (), handed_on, strict=True)):
             if edge is not None and grad is not None:
                 fresh = isinstance(edge, Tensor) and is_fresh(grad, g, fn, handed_on[:i])
                 self._hand(edge, grad, fresh)
@@ -302,10 +302,7 @@ class _Pass:
             return
         new = execution_order(root, known=self._known)
         self._known.update(new)
-        in_place = not order or order[-1].number < new[0].number
-        order.extend(new)
-        if not in_place:  # the function read a result that nothing else led to
-            order.sort(key=_number)
+        order.extend(new)  # recorded just now, so their numbers are above all others
         self._plan(new)
 
 
@@ -345,7 +342,7 @@ def _result(gradient: Any) -> Tensor | None:
         return joined(np.array(gradient._data), gradient._grad_fn)
     if gradient is None or isinstance(gradient, Tensor):
         return gradient
-    return wrap(gradient.dense() if isinstance(gradient, RowSparse) else np.array(gradient))
+    return wrap(np.array(gradient))
 
 
 def _accumulate(leaf: Tensor, grad: Any, fresh: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bytegrad import kernels
-from bytegrad.arrays import array_of, same_shape, within
+from bytegrad.arrays import array_of, same_shape, target_of, within
 from bytegrad.errors import DtypeError, RangeError, ShapeError
 from bytegrad.kernels import floating
 
@@ -177,7 +177,7 @@ class Fused:
         >>> Tensor([[0.0, -1000.0]]).cross_entropy([1]).item()
         1000.0
         """
-        x, t = floating(self._data), array_of(target)
+        x, t = floating(self._data), target_of(target, self)
         if (t.shape != x.shape[:-1] and t.shape != x.shape) or not x.ndim:
             raise ShapeError(
                 f"cross_entropy of logits {x.shape} with target {t.shape} of {t.dtype}: class numbers have shape "

@@ -4,12 +4,12 @@ A rule saves nothing that it can compute again from its inputs at a small price:
 for each row, the probabilities that cross-entropy needs.
 """
 
-from math import prod
+from math import exp, prod
 from typing import Any
 
 import numpy as np
 
-from bytegrad.arrays import array_of
+from bytegrad.arrays import array_of, target_of
 from bytegrad.either import log, log_softmax, scatter, sigmoid, softmax, where
 from bytegrad.kernels import distribution, statistics
 from bytegrad.record import Function, needs_grad
@@ -108,7 +108,7 @@ class _LossBackward(Function):
     ) -> None:
         self._needs_target = needs_grad(target)
         self._scale = 1 / max(x.size, 1) if reduction == "mean" else 1.0
-        self.save(x, target if isinstance(target, Tensor) else array_of(target))
+        self.save(x, target if isinstance(target, Tensor) else target_of(target, x))
 
 
 class MSEBackward(_LossBackward):
@@ -167,7 +167,7 @@ class CrossEntropyBackward(Function):
     ) -> None:
         self._ignore, self._reduction = ignore_index, reduction
         self._needs_target = needs_grad(target)
-        kept = target if isinstance(target, Tensor) else array_of(target)
+        kept = target if isinstance(target, Tensor) else target_of(target, x)
         self.save(x, kept if needs_grad(x) else None)
 
     def apply(self, g: Any) -> tuple[Any, ...]:
@@ -189,5 +189,5 @@ class CrossEntropyBackward(Function):
 
 def _log_above(p: Any) -> Any:
     """Return log(p), but not less than -100."""
-    small = p < 3.7e-44
+    small = p < exp(-100)
     return where(small, -100.0, log(where(small, 1.0, p)))

@@ -84,12 +84,11 @@ class CheckpointBackward(Function):
                 f"shape {output.shape} when it ran again: the gradient would be that of another function. "
                 "Let it depend on its inputs alone."
             )
-        read = [edge(x) for x in probe.read.values()]
+        expected = {id(x) for x in self.edges or () if id(x) in self._read and not _frozen(x)}
+        found = list(probe.read.values())
         if self._makes_leaves:  # they are other ones each time
-            read = [
-                place for place in read if not isinstance(place, Tensor) or id(place) in self._read
-            ]
-        if frozenset(map(id, read)) != self._read or not output.requires_grad:
+            found = [x for x in found if not x.is_leaf or id(x) in expected]
+        if {id(edge(x)) for x in found} != expected or (expected and not output.requires_grad):
             raise GraphError(
                 "checkpoint: when the function ran again, it read other tensors than at first: the gradient would go "
                 "astray. Bind what it reads when you make it, as in `lambda x, w=w: x @ w`."
@@ -213,6 +212,11 @@ def _chain(functions: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor]
         return x
 
     return run
+
+
+def _frozen(place: Any) -> bool:
+    """Tell whether this is a leaf that requires no gradient any more."""
+    return isinstance(place, Tensor) and not place._requires_grad
 
 
 def _place(argument: Any) -> Any:

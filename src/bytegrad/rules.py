@@ -188,11 +188,10 @@ class PowBackward(Function):
         a, n, z = self.saved_tensors
         grad_a = None
         if self._needs_a:
-            below, zero = n - 1, n == 0
-            # for a number, 0 * a**0 and never 0 * a**-1; a tensor's own slope needs a**-1, except at 0**0
-            number = isinstance(n, (int, float, np.generic))
-            below = below + (zero if number else zero * (a == 0))
-            grad_a = g * (n * a**below)
+            if not hasattr(n, "shape") or isinstance(n, np.generic):
+                grad_a = g * (n * a ** (n - 1 + bool(n == 0)))  # 0 * a**0, and never 0 * a**-1
+            else:  # the mixed derivative at n = 0 needs a**-1, except at 0**0
+                grad_a = g * (n * (a + (n == 0) * (a == 0)) ** (n - 1))
         # where a is 0, so is z * log(a)
         grad_n = None if z is None else g * (z * log(a + (a == 0)))
         return grad_a, grad_n
@@ -230,7 +229,7 @@ class MatmulBackward(Function):
             else:
                 grad_b = a.swapaxes(-1, -2) @ g  # (..., k, n)
             if b_ndim == 1:
-                grad_b = grad_b.reshape(*grad_b.shape[:-2], grad_b.shape[-2])  # (..., k)
+                grad_b = grad_b.reshape(-1)  # (k,)
         return grad_a, grad_b
 
 
