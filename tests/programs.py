@@ -281,6 +281,7 @@ class Builder:
     def new_leaf(self, shape: tuple[int, ...], requires: bool, exact: bool | None = None) -> Var:
         """Append a leaf or, without a gradient, a constant."""
         exact = self.chance(0.5) if exact is None else exact
+        requires = requires and (not self.inside or self.chance(0.1))
         name = self.name("w" if requires else "c")
         tail = ", requires_grad=True" if requires else ""
         self.say("leaf", "leaf", f"{name} = leaf({self.numbers(shape, exact)}{tail})", makes=[name])
@@ -413,7 +414,8 @@ class Builder:
 
     def hook(self) -> None:
         """Append a hook, its removal, or what asks for the gradient of an intermediate result."""
-        x = self.pick(lambda x: x.requires or self.chance(0.05))
+        # PyTorch crashes on some hooks of views that were edited
+        x = self.pick(lambda x: (x.requires or self.chance(0.05)) and not x.memory.edited)
         if x is None or (self.inside and (x.leaf or not x.requires or x.name[0] == "p")):
             return
         kind = self.rng.random()
@@ -460,7 +462,7 @@ class Builder:
         if x is None or y is None:
             return
         a, b = x.name, y.name
-        wide = (*x.shape[:-1], 5)
+        wide = (*x.shape[:-1], 41)
         other = f"leaf({np.ones(wide).tolist()})"
         fits = x.shape and x.shape[-1] > 1
         tries = [
@@ -474,9 +476,9 @@ class Builder:
             f"{a}[99]",
             f"{a}[array([0, 99])]",
             f"{a}[(0,) * 9]",
-            f"{a} @ leaf([[1.0]] * 9)",
+            f"{a} @ leaf([[1.0]] * 97)",
             f"concatenate([{a}, {b}], axis=6)",
-            f"stack([{a}, leaf([[[[1.0]]]])])",
+            f"stack([{a}, leaf([[[[[1.0]]]]])])",
             f"{a} - None",
             f"hash({a}) and bool(leaf([1.0, 2.0]))",
             "leaf([1.0, 2.0]).item()",
@@ -537,15 +539,15 @@ class Builder:
         given = y.size != 1 and self.chance(0.8)
         shape = (*y.shape, 2) if self.chance(0.05) else y.shape
         gradient = f"array({self.numbers(shape, True)})" if given else "None"
-        if kind < 0.6:
+        if kind < 0.5:
             words = [gradient] if given else []
             words += ["retain_graph=True"] if keep else []
             self.say("pass", "backward", f"{y.name}.backward({', '.join(words)})", reads=[y])
-        elif kind < 0.85:
+        elif kind < 0.75:
             self.slopes(y, gradient, keep)
         else:
             self.curvature(y)
-        if not keep or kind >= 0.85:
+        if not keep or kind >= 0.75:
             self.use(y)
         if y.requires and y in self.vars:
             self.ended.append(y)
