@@ -228,6 +228,23 @@ def test_empty_parameters_step() -> None:
     assert x.shape == (0, 3)
 
 
+@pytest.mark.parametrize(
+    ("shape", "pieces"),
+    [((2, 3), [(2, 3)]), ((), [(1,)]), ((200, 100), [(2**14,), (200 * 100 - 2**14,)])],
+)
+def test_small_parameters_are_worked_on_whole(shape: Any, pieces: list[Any]) -> None:
+    class Seen(optim.Optimizer):
+        shapes: list[Any] = []  # noqa: RUF012 - one test, one list
+
+        def update(self, x: Any, g: Any, state: Any, group: Any, step: int) -> None:
+            self.shapes.append(x.shape)
+
+    x = leaf(*shape)
+    x.grad = np.ones(shape)
+    Seen([x], lr=0.1).step()
+    assert Seen.shapes == pieces
+
+
 # Rows.
 
 

@@ -11,8 +11,8 @@ from bytegrad.kernels import Array
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor
 
-#: Elements whose squares are summed at once: 128 KiB in float64, in which they are added.
-_PIECE = 2**14
+#: Elements that are worked on at once: a scratch array of 64 KiB in float32, whatever the size of the parameter.
+PIECE = 2**14
 
 
 def clip_grad_norm_(
@@ -131,7 +131,7 @@ def _grads(params: Any, taker: str) -> list[Array]:
 
 def _sum_of_squares(g: Array) -> float:
     flat = g.reshape(-1)
-    pieces = (flat[i : i + _PIECE].astype(np.float64) for i in range(0, flat.size, _PIECE))
+    pieces = (flat[i : i + PIECE].astype(np.float64) for i in range(0, flat.size, PIECE))
     return math.fsum(float(np.dot(piece, piece)) for piece in pieces)
 
 

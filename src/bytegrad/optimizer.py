@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from bytegrad.clipping import gradient, is_number
+from bytegrad.clipping import PIECE, gradient, is_number
 from bytegrad.edits import edited
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.kernels import Array
@@ -18,9 +18,6 @@ from bytegrad.tensor import Tensor
 from bytegrad.watch import tell, watchers
 
 Group: TypeAlias = dict[str, Any]
-
-#: Elements that are worked on at once: a scratch array of 64 KiB in float32, whatever the size of the parameter.
-_PIECE = 2**14
 
 #: Hyperparameters that mean the same in every optimizer, and are checked; what others mean, a subclass knows.
 _SCALES = frozenset({"lr", "eps", "momentum", "weight_decay"})
@@ -273,13 +270,16 @@ class Optimizer:
 
 
 def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
-    """Cut arrays of one shape into views of at most `_PIECE` elements; whole where memory is not in order."""
-    if not all(array.flags.c_contiguous for array in arrays):
+    """Cut arrays of one shape into views of at most `PIECE` elements; whole where memory is not in order."""
+    small = (
+        arrays[0].size <= PIECE and arrays[0].ndim
+    )  # what is computed of an array without axes is none
+    if small or not all(array.flags.c_contiguous for array in arrays):
         yield arrays
         return
     flat = [array.reshape(-1) for array in arrays]
-    for start in range(0, flat[0].size, _PIECE):
-        yield tuple([array[start : start + _PIECE] for array in flat])
+    for start in range(0, flat[0].size, PIECE):
+        yield tuple([array[start : start + PIECE] for array in flat])
 
 
 def _check(hyperparameters: Group) -> None:

@@ -1,15 +1,16 @@
 """What the ledger writes down: a `Row` an array, a `Moment` an event, and both as plain tables."""
 
+import codecs
 import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from bytegrad.arrays import owner
+from bytegrad.files import replacing
 from bytegrad.kernels import Array
 
 #: What a kept array is: made along the way, fed in from outside, a leaf that requires grad (there anyway), the
@@ -114,15 +115,7 @@ def write_csv(
         columns: the keys of every line, in their order.
         lines: what to write.
     """
-    target = Path(path)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as file:
+        writer = csv.DictWriter(codecs.getwriter("utf-8")(file), columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)

@@ -14,8 +14,8 @@ from math import ceil, floor
 from pathlib import Path
 from typing import TypeAlias
 from unicodedata import east_asian_width
-from uuid import uuid4
 
+from bytegrad.files import replacing
 from bytegrad.layout import Placement, Slot, apart, levels, place, spread
 from bytegrad.timeline import COLOURS
 
@@ -109,15 +109,8 @@ class Drawing:
             )
         head, end, body = self.svg.partition(">")
         identity = head.partition('id="')[2].partition('"')[0]
-        unfinished = target.with_name(f".{uuid4().hex}.part")
-        try:
-            unfinished.write_text(
-                head + end + _GROUND.format(identity) + body + "\n", encoding="utf-8"
-            )
-            unfinished.replace(target)
-        except BaseException:
-            unfinished.unlink(missing_ok=True)
-            raise
+        with replacing(target) as file:
+            file.write(f"{head}{end}{_GROUND.format(identity)}{body}\n".encode())
         return target
 
     def _repr_html_(self) -> str:
