@@ -150,6 +150,35 @@ def test_each_buffer_counts_once_and_the_sum_is_the_ledgers() -> None:
     assert total == pytest.approx(led.current, rel=0.02)  # as it is shown
 
 
+def test_many_that_keep_nothing_say_so() -> None:
+    x = y = leaf(2)
+    for _ in range(100):
+        y = y + 1.0
+    drawing = bg.draw(y)
+    assert "Computation graph: 100 calls, 1 leaf, keeps nothing</title>" in drawing.svg
+    assert not [
+        text for text in texts(drawing) if text.startswith("keeps") if "nothing" not in text
+    ]
+    assert drawing.boxes < drawing.nodes
+    assert x.grad is None
+
+
+@pytest.mark.parametrize(
+    "name", ["network_norm.weight", "MMMMMMMM", "attention.query.weight", "W0", "w" * 60, "mean"]
+)
+def test_a_heading_fits_into_its_box(name: str) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    folder = Path(matplotlib.get_data_path(), "fonts", "ttf")
+    x = leaf()
+    drawing = bg.draw(x * 2, {name: x})
+    font = matplotlib.ft2font.FT2Font(folder / "DejaVuSans-Bold.ttf")
+    font.set_size(12, 72)
+    headings = [t for t in read(drawing).iter(f"{SVG}text") if "font-weight" in t.attrib]
+    for (left, _, right, _), heading in zip(rectangles(drawing), headings, strict=True):
+        font.set_text(str(heading.text), 0)
+        assert font.get_width_height()[0] / 64 < right - left
+
+
 def test_names_and_titles_are_escaped_and_bounded() -> None:
     x = leaf(2)
     name = '<&>"\n\x00\ud800' + "long" * 1000
@@ -171,6 +200,7 @@ def test_names_and_titles_are_escaped_and_bounded() -> None:
         (lambda x: bg.draw(x), bg.GraphError, "without a graph"),
         (lambda x: bg.draw(x * 2, {"z": leaf()}), ValueError, "'z', which is not in the graph"),
         (lambda x: bg.draw(x * 2, {"z": x.data}), TypeError, "ndarray under 'z'"),
+        (lambda x: bg.draw(x * 2, [x]), TypeError, "names is list: each name belongs"),
         (lambda x: bg.draw(Value(1.0), {"z": x}), TypeError, "made of Values"),
         (lambda x: bg.draw(Value(1.0), {"z": Value(1.0)}), ValueError, "'z'"),
         (lambda x: bg.draw(x * 2, limit=3), ValueError, "limit is 3"),

@@ -175,7 +175,7 @@ def totals(graph: Graph) -> tuple[str, int]:
     leaves = sum(graph.leaf)
     text = f"{_count(len(graph.leaf) - leaves, 'call')}, {_count(leaves, 'leaf', 'leaves')}"
     if any(each is not None for each in kept):
-        text += f", keeps {_size(nbytes)}"
+        text += f", {_kept(nbytes)}"
     return text, nbytes
 
 
@@ -192,7 +192,7 @@ def _summed_up(graph: Graph, group: list[int]) -> list[str]:
         *_listed(graph, calls),
         *([f"and {many}"] if leaves else []),
     ]
-    return lines if kept[0] is None else [*lines, f"keeps {_size(sum(each or 0 for each in kept))}"]
+    return lines if kept[0] is None else [*lines, _kept(sum(each or 0 for each in kept))]
 
 
 def _listed(graph: Graph, nodes: list[int]) -> list[str]:
@@ -260,10 +260,12 @@ def _newly_kept(item: Function | Tensor, counted: set[int]) -> int:
 
 
 def _keeps(fn: Function, nbytes: int) -> str:
-    if nbytes:
-        return f"keeps {_size(nbytes)}"
     shared = any(isinstance(kept, np.ndarray) and kept.size for kept in fn.saved_tensors)
-    return "keeps nothing new" if shared else "keeps nothing"
+    return f"{_kept(nbytes)}{' new' * (shared and not nbytes)}"
+
+
+def _kept(nbytes: int) -> str:
+    return f"keeps {_size(nbytes)}" if nbytes else "keeps nothing"
 
 
 def _data(array: Array) -> list[str]:

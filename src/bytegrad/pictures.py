@@ -38,7 +38,7 @@ def draw(
 
     Raises:
         GraphError: a Tensor without a graph, or whose graph was freed.
-        DtypeError: neither a Value nor a Tensor, or a name for something else.
+        DtypeError: neither a Value nor a Tensor, or names for something else, or not in a dict.
         ValueError: a name for what is not in the graph, or a limit below 4.
 
     >>> x = Value(3.0, label="x")
@@ -53,7 +53,13 @@ def draw(
             f"limit is {limit!r}: a folded graph needs boxes for its result, what comes before, and leaves. "
             f"Give a whole number from {_LEAST}."
         )
-    graph = _graph(root, names or {})
+    given: Any = {} if names is None else names
+    if not isinstance(given, Mapping):
+        raise DtypeError(
+            f"names is {type(given).__name__}: each name belongs to what it names. "
+            'Pass a dict, such as {"x": x, "w": w}.'
+        )
+    graph = _graph(root, given)
     words, nbytes = totals(graph)
     return picture(
         boxes(graph, limit),

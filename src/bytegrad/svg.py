@@ -37,6 +37,10 @@ _GAP_X, _GAP_Y, _ASIDE, _BEND, _STACK = 12, 30, 120, 14, 4
 
 _BOLD = ' font-weight="600"'
 
+# How much wider a heading is than other text, and letters that are wider than others, in DejaVu Sans: no reader's
+# font is likely to be wider.
+_BOLDER, _WIDE = 1.2, frozenset("mwMW@%…")
+
 _LONGEST_LINE, _LONGEST_TITLE, _LONGEST_DESCRIPTION = 30, 200, 1500  # letters
 _FAR = 7  # rows, beyond which a leaf is drawn again
 _TWINS = 3  # edges between the same two boxes, beyond which they are one with a count
@@ -182,7 +186,8 @@ def _repeated(nodes: list[Node]) -> list[Node]:
 def _body(nodes: list[Node], placement: Placement) -> tuple[str, int, int, int]:
     """Return the drawn edges and boxes, where they begin from the left, and their width and height."""
     widths = [
-        max(_NARROWEST, *(_length(line) for line in node.lines)) + 2 * _PADDING for node in nodes
+        max(_NARROWEST, _BOLDER * _length(node.lines[0]), *map(_length, node.lines)) + 2 * _PADDING
+        for node in nodes
     ]
     heights = [
         max((_LINE * len(nodes[n].lines) + _PADDING for n in row if n is not None), default=0)
@@ -320,4 +325,7 @@ def _fit(text: str, letters: int = _LONGEST_LINE) -> str:
 
 def _length(text: str) -> float:
     """Return about how long a text is, in px."""
-    return _LETTER * sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+    wide = sum(
+        1 if east_asian_width(letter) in "WF" else 0.5 * (letter in _WIDE) for letter in text
+    )
+    return _LETTER * (len(text) + wide)
