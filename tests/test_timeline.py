@@ -7,7 +7,7 @@ import pytest
 
 import bytegrad as bg
 from bookproof import style
-from bytegrad import memory, timeline, watch
+from bytegrad import memory, optim, timeline, watch
 
 pytest.importorskip("matplotlib").use("Agg")
 
@@ -82,6 +82,24 @@ def test_one_picture_of_a_whole_step() -> None:
     shaded = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     on = [moment.event for moment in led.timeline].index("no_grad on")
     assert (shaded.x0, shaded.x1) == pytest.approx((on + 1, on + 2))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_plainly_saved_picture_shows_all_of_the_legend(given: bool) -> None:
+    import matplotlib.pyplot as plt
+
+    w, x = bg.randn(64, 64, requires_grad=True), bg.randn(16, 64)
+    optimizer = optim.Adam([w])
+    with memory.ledger(w, optimizer) as led:
+        (x @ w).tanh().sum().backward()
+        optimizer.step()
+    ax = led.plot(plt.subplots(figsize=(6, 4))[1] if given else None)
+    ax.figure.canvas.draw()  # without bbox_inches="tight"
+    legend = ax.get_legend()
+    assert len(legend.get_texts()) == 5
+    shown, sheet = legend.get_window_extent(), ax.figure.bbox
+    assert sheet.x0 <= shown.x0 < shown.x1 <= sheet.x1
+    assert sheet.y0 <= shown.y0 < shown.y1 <= sheet.y1
 
 
 @pytest.mark.parametrize("times", [3, 20])

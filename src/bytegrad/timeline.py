@@ -62,6 +62,9 @@ def timeline(led: "Ledger", ax: "Axes | None", unit: str, kinds: tuple[str, ...]
             ha=_side(middle, len(moments)),
         )
         if found or bands > 3:  # there is no corner left for it
+            figure = ax.get_figure(root=True)
+            if figure is not None and figure.get_layout_engine() is None:
+                figure.set_layout_engine("constrained")  # makes room under the axes
             ax.legend(
                 frameon=False,
                 loc="upper center",
