@@ -12,6 +12,7 @@ import pytest
 
 from bytegrad import DtypeError, GraphError, ShapeError, Tensor, data, random
 from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, progress
+from bytegrad.errors import IndexingError, RangeError
 
 
 def exactly(message: str) -> str:
@@ -68,6 +69,29 @@ def test_arrays_need_as_many_rows(shapes: list[Any]) -> None:
     )
     with pytest.raises(ShapeError, match=exactly(message)):
         TensorDataset(*map(np.ones, shapes))
+
+
+def test_arrays_hold_numbers_in_equal_rows() -> None:
+    message = (
+        "TensorDataset of a ragged list: example i is row i, and the rows of an array are of one length. "
+        "Pad the short rows, or keep the list: DataLoader takes one as well."
+    )
+    with pytest.raises(ShapeError, match=exactly(message)):
+        TensorDataset([[1], [2, 3]])
+    with pytest.raises(DtypeError, match="got <U1"):
+        TensorDataset(["a", "b"])
+
+
+@pytest.mark.parametrize("index", [7, -8, "a", 1.0])
+def test_rows_have_numbers(index: Any) -> None:
+    pairs = TensorDataset(*ROWS)
+    message = (
+        f"dataset[{index!r}] of 7 examples: it selects none of them. "
+        "They are numbered from 0; pass numbers, a slice, or an array of numbers."
+    )
+    with pytest.raises(IndexingError, match=exactly(message)):
+        pairs[index]
+    assert [int(y) for _, y in pairs] == list(range(7))  # it ends a walk
 
 
 # Batches.
@@ -173,6 +197,15 @@ def test_examples_are_counted_and_fetched(dataset: Any) -> None:
         DataLoader(dataset)
 
 
+def test_what_collates_is_called() -> None:
+    message = (
+        "collate_fn is 3: it is called with a list of examples. "
+        "Pass a function, or None for default_collate."
+    )
+    with pytest.raises(TypeError, match=exactly(message)):
+        DataLoader([1], collate_fn=3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("size", [0, -1, 2.5, True, None, "2"])
 def test_a_batch_size_counts(size: Any) -> None:
     message = f"batch_size is {size!r}: it counts examples. Pass a whole number that is 1 or more."
@@ -263,6 +296,12 @@ def test_a_batch_has_examples_and_arrays_hold_numbers() -> None:
     with pytest.raises(DtypeError, match="got datetime64"):
         default_collate([np.datetime64("2020-01-01")])
     assert default_collate([np.str_("a"), "b"]) == ["a", "b"]
+    message = (
+        f"a batch with {2**70} in [0]: it does not fit into 64 bits. "
+        "Pass such numbers as text, or as floats."
+    )
+    with pytest.raises(RangeError, match=exactly(message)):
+        default_collate([(1,), (-(2**70),)])
 
 
 def test_learned_tensors_are_not_joined_without_their_gradient() -> None:

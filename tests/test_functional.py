@@ -26,6 +26,11 @@ def leaves(*arrays: np.ndarray) -> list[Tensor]:
     return [Tensor(array, requires_grad=True) for array in arrays]
 
 
+def test_a_reduction_is_no_class_to_ignore() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        F.cross_entropy(np.ones((1, 2)), np.array([0]), "sum")  # type: ignore[misc]
+
+
 def test_every_function_is_exported() -> None:
     public = {
         name

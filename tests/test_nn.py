@@ -652,6 +652,8 @@ def test_losses_take_a_reduction() -> None:
     rows = np.log([[0.8, 0.2], [0.5, 0.5]])
     loss = nn.CrossEntropyLoss(ignore_index=7)(rows, np.array([0, 7]))
     assert loss.item() == pytest.approx(-np.log(0.8))
+    with pytest.raises(TypeError, match="positional"):
+        nn.CrossEntropyLoss("sum")  # type: ignore[misc]
 
 
 def test_a_chain_is_indexed_and_sliced() -> None:
@@ -667,7 +669,7 @@ def test_a_chain_is_indexed_and_sliced() -> None:
     for odd in (3, "a", None):
         message = (
             f"chain[{odd!r}] of a Sequential of 3 modules: it names none of them. "
-            "Pass a whole number below 3, or a slice."
+            "They are numbered from 0; pass one of these numbers, or a slice."
         )
         with pytest.raises(IndexingError, match=exactly(message)):
             chain[odd]

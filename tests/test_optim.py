@@ -691,12 +691,12 @@ def test_the_kind_of_norm_is_no_third_argument() -> None:
         optim.clip_grad_norm_([x], 1.0, math.inf)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("value", [-1, math.nan, None])
+@pytest.mark.parametrize("value", [-1, math.nan, None, "1"])
 def test_a_bound_is_not_below_0(value: Any) -> None:
-    message = f"max_norm is {value}: nothing is that short. Give a number that is 0 or more."
+    message = f"max_norm is {value!r}: nothing is that short. Give a number that is 0 or more."
     with pytest.raises(ValueError, match=exactly(message)):
         optim.clip_grad_norm_([graded(1.0)], value)
-    message = f"clip_value is {value}: nothing is that short. Give a number that is 0 or more."
+    message = f"clip_value is {value!r}: nothing is that short. Give a number that is 0 or more."
     with pytest.raises(ValueError, match=exactly(message)):
         optim.clip_grad_value_([graded(1.0)], value)
 
@@ -940,6 +940,13 @@ def test_what_cannot_be_scheduled_is_named(make: Callable[[Any], Any], message: 
             (
                 "lr_lambda has 0.5: it is called with the number of steps. "
                 "Pass a function, or a list of functions, one a group."
+            ),
+        ),
+        (
+            lambda o: optim.LambdaLR(o, lambda t: None),
+            (
+                "lr_lambda(0) gave None: the learning rate is multiplied with it. "
+                "Return a number; a function without return gives None."
             ),
         ),
         (

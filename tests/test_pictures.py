@@ -204,6 +204,7 @@ def test_names_and_titles_are_escaped_and_bounded() -> None:
         (lambda x: bg.draw(Value(1.0), {"z": x}), TypeError, "made of Values"),
         (lambda x: bg.draw(Value(1.0), {"z": Value(1.0)}), ValueError, "'z'"),
         (lambda x: bg.draw(x * 2, limit=3), ValueError, "limit is 3"),
+        (lambda x: bg.draw(x * 2, limit="9"), ValueError, "limit is '9'"),
         (lambda x: picture([]), ValueError, "nothing to draw"),
     ],
 )

@@ -138,7 +138,7 @@ def _sum_of_squares(g: Array) -> float:
 def _check_bound(bound: float, name: str) -> None:
     if not (is_number(bound) and bound >= 0):
         raise ValueError(
-            f"{name} is {bound}: nothing is that short. Give a number that is 0 or more."
+            f"{name} is {bound!r}: nothing is that short. Give a number that is 0 or more."
         )
 
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.random import Generator
 
 from bytegrad import random
-from bytegrad.arrays import numeric
-from bytegrad.errors import DtypeError, ShapeError
+from bytegrad.arrays import array_of, numeric
+from bytegrad.errors import DtypeError, IndexingError, RangeError, ShapeError
 from bytegrad.kernels import Array
 from bytegrad.tensor import Tensor, wrap
 
@@ -63,6 +63,8 @@ class TensorDataset:
 
     Raises:
         ShapeError: no arrays, one without axes, or lengths that differ.
+        DtypeError: what holds no real numbers.
+        IndexingError: in ``pairs[i]``, where there is no such row.
         GraphError: a Tensor that requires grad: it would not get one through the batches.
 
     >>> pairs = TensorDataset(np.array([[1.0], [2.0]]), np.array([0, 1]))
@@ -71,7 +73,14 @@ class TensorDataset:
     """
 
     def __init__(self, *arrays: Any) -> None:
-        self.arrays: tuple[Array, ...] = tuple([np.asarray(array) for array in arrays])
+        try:
+            plain = [x if isinstance(x, np.ndarray) else np.asarray(x) for x in arrays]
+        except ValueError:
+            raise ShapeError(
+                "TensorDataset of a ragged list: example i is row i, and the rows of an array are of one length. "
+                "Pad the short rows, or keep the list: DataLoader takes one as well."
+            ) from None
+        self.arrays: tuple[Array, ...] = tuple(map(array_of, plain))
         shapes = [array.shape for array in self.arrays]
         if not shapes or () in shapes or len({shape[0] for shape in shapes}) > 1:
             raise ShapeError(
@@ -84,7 +93,13 @@ class TensorDataset:
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         """Return the rows that an integer, a slice or an array of integers selects; a slice gives views."""
-        return tuple([wrap(array[index]) for array in self.arrays])
+        try:
+            return tuple([wrap(array[index]) for array in self.arrays])
+        except IndexError:
+            raise IndexingError(
+                f"dataset[{index!r}] of {len(self)} examples: it selects none of them. "
+                "They are numbered from 0; pass numbers, a slice, or an array of numbers."
+            ) from None
 
 
 def default_collate(examples: Sequence[Any]) -> Any:
@@ -99,6 +114,7 @@ def default_collate(examples: Sequence[Any]) -> Any:
     Raises:
         ShapeError: no examples; arrays of different shapes, or tuples or dicts with different places.
         DtypeError: a place where an example has None, or another kind of thing than the first.
+        RangeError: an integer that takes more than 64 bits.
 
     >>> default_collate([(1.0, {"name": "a"}), (2.0, {"name": "b"})])
     (Tensor([1., 2.], dtype=float32), {'name': ['a', 'b']})
@@ -139,7 +155,13 @@ def _joined(examples: Sequence[Any], place: str) -> Any:
         return wrap(np.array(examples, dtype=np.bool_))
     if kind == "number":
         whole = all(isinstance(example, int) for example in examples)
-        return wrap(np.array(examples, dtype=np.int64 if whole else np.float32))
+        try:
+            return wrap(np.array(examples, dtype=np.int64 if whole else np.float32))
+        except OverflowError:
+            raise RangeError(
+                f"a batch with {max(map(abs, examples))}{where}: it does not fit into 64 bits. "
+                "Pass such numbers as text, or as floats."
+            ) from None
     return list(examples)
 
 
@@ -172,7 +194,7 @@ class DataLoader:
 
     Raises:
         ValueError: a batch size that is no whole number, or below 1.
-        TypeError: a dataset without a length, or whose examples have no numbers.
+        TypeError: a dataset without a length, or whose examples have no numbers; a `collate_fn` that is no function.
 
     >>> loader = DataLoader(range(6), 3, shuffle=True, generator=np.random.default_rng(0))
     >>> [batch.numpy().tolist() for batch in loader]
@@ -201,6 +223,11 @@ class DataLoader:
             raise TypeError(
                 f"dataset is {type(dataset).__name__}: batches are cut by number out of so many examples. "
                 "Pass what has __len__ and __getitem__, such as a list or a TensorDataset."
+            )
+        if not (collate_fn is None or callable(collate_fn)):
+            raise TypeError(
+                f"collate_fn is {collate_fn!r}: it is called with a list of examples. "
+                "Pass a function, or None for default_collate."
             )
         self.dataset = dataset
         self.batch_size = int(batch_size)

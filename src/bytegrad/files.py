@@ -69,7 +69,7 @@ def read_arrays(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     """
     arrays: dict[str, NDArray[Any]] = {}
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(os.fspath(path)) as archive:
             for name in archive.namelist():
                 with archive.open(name) as entry:
                     array = np.lib.format.read_array(entry, allow_pickle=False)

@@ -255,7 +255,7 @@ def binary_cross_entropy_with_logits(x: Any, target: Any, reduction: str = "mean
 
 
 def cross_entropy(
-    logits: Any, target: Any, ignore_index: int = -100, reduction: str = "mean"
+    logits: Any, target: Any, *, ignore_index: int = -100, reduction: str = "mean"
 ) -> Tensor:
     """Return -Σ t log softmax(logits) over the classes, which are on the last axis (PyTorch's: on the second).
 

@@ -48,7 +48,7 @@ class Sequential(Module):
         except (IndexError, TypeError):
             raise IndexingError(
                 f"chain[{index!r}] of a Sequential of {self._length} modules: it names none of them. "
-                f"Pass a whole number below {self._length}, or a slice."
+                "They are numbered from 0; pass one of these numbers, or a slice."
             ) from None
         if isinstance(chosen, range):
             return Sequential(*[getattr(self, str(i)) for i in chosen])

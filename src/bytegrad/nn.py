@@ -110,10 +110,12 @@ class CrossEntropyLoss(_Loss):
     0.6931
     """
 
-    def __init__(self, ignore_index: int = -100, reduction: str = "mean") -> None:
+    def __init__(self, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
         self.ignore_index = ignore_index
 
     def forward(self, logits: Any, target: Any) -> Tensor:
         """Return the cross-entropy of softmax(logits)."""
-        return functional.cross_entropy(logits, target, self.ignore_index, self.reduction)
+        return functional.cross_entropy(
+            logits, target, ignore_index=self.ignore_index, reduction=self.reduction
+        )

@@ -48,7 +48,8 @@ def draw(
     >>> drawing.svg.count("<rect")
     2
     """
-    if limit < _LEAST:
+    boxes_at_most: Any = limit
+    if not isinstance(boxes_at_most, int) or limit < _LEAST:
         raise ValueError(
             f"limit is {limit!r}: a folded graph needs boxes for its result, what comes before, and leaves. "
             f"Give a whole number from {_LEAST}."

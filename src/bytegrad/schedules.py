@@ -254,7 +254,7 @@ class LambdaLR(Schedule):
 
     Raises:
         ValueError: a list that has not one function a group.
-        TypeError: something that is no function.
+        TypeError: something that is no function, or that gives no number.
 
     >>> from bytegrad import ones
     >>> from bytegrad.optim import SGD
@@ -290,7 +290,13 @@ class LambdaLR(Schedule):
 
     def rate(self, base: float, t: int, group: int) -> float:
         """Return the rate after `t` steps."""
-        return base * float(self.lr_lambdas[group](t))
+        factor = self.lr_lambdas[group](t)
+        if not is_number(factor):
+            raise TypeError(
+                f"lr_lambda({t}) gave {factor!r}: the learning rate is multiplied with it. "
+                "Return a number; a function without return gives None."
+            )
+        return base * float(factor)
 
     def following(self, lr: float, base: float, t: int, group: int) -> float:
         """Return the rate after `t` steps, whatever it is now."""
