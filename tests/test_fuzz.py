@@ -1,9 +1,11 @@
 """Random programs give PyTorch's values, gradients, hook calls and refusals; the differences are named here."""
 
 import functools
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,13 +84,11 @@ class Difference:
     """A difference that is meant.
 
     Attributes:
-        name: what to call it.
-        why: what happens here, what in PyTorch, and why.
+        name: what the book calls it: what happens here, and what in PyTorch, stands there.
         shows: whether a mismatch is this difference.
     """
 
     name: str
-    why: str
     shows: Callable[[Mismatch], bool]
 
     def __str__(self) -> str:
@@ -98,25 +98,21 @@ class Difference:
 #: The passes that ask for gradients, and do not leave them in `grad`.
 ASKING = ("grad", "curvature", "bare curvature")
 
-#: What PyTorch keeps for the backward pass, and bytegrad does not, by operation of the generator.
-KEPT_THERE = {
-    "clamp": "the input; here a mask",
-    "clamp above": "the input; here a mask",
-    "leaky_relu": "the input; here the output",
-    "logsumexp": "input and output; here what lies between",
-    "var": "the input; here its distance from the mean",
-    "std": "input and output; here the distance from the mean, and the root of a copy",
-    "layer_norm": "the bias, and everything where only the bias needs a gradient; here what is needed",
-    "**": "the output, also where the exponent needs no gradient",
-}
+#: The book's words for all this: its page on the differences is made of them.
+WRITTEN: dict[str, Any] = json.loads(
+    (Path(__file__).parent.parent / "book/torch/differences.json").read_text(encoding="utf-8")
+)
 
-#: What bytegrad keeps and PyTorch does not, by rule: the operations, and how that comes.
-KEPT_HERE = {
-    "CheckpointBackward": (("checkpoint",), "the inputs, with their versions; there without"),
-    "CrossEntropyBackward": (("classes", "probabilities"), "the logits; there their log-softmax"),
-    "LeakyReLUBackward": (("leaky_relu",), "the output; there the input"),
-    "DivBackward": (("reciprocal",), "the divisor of 1 / x; there the quotient"),
-    "MatmulBackward": (("@",), "both operands; there a copy of what is broadcast"),
+#: What PyTorch keeps for the backward pass, and bytegrad does not, by operation of the generator.
+KEPT_THERE: dict[str, str] = WRITTEN["kept there"]
+
+#: What bytegrad keeps and PyTorch does not: the rule, and the operations of the generator that it serves.
+KEPT_HERE: dict[str, tuple[str, ...]] = {
+    "CheckpointBackward": ("checkpoint",),
+    "CrossEntropyBackward": ("classes", "probabilities"),
+    "LeakyReLUBackward": ("leaky_relu",),
+    "DivBackward": ("reciprocal",),
+    "MatmulBackward": ("@",),
 }
 
 
@@ -132,7 +128,7 @@ def _kept_there(m: Mismatch) -> bool:
 
 def _kept_here(m: Mismatch) -> bool:
     rule = str(m.mine).split(" ", maxsplit=1)[0]
-    return m.only_mine("edited in place") and rule in KEPT_HERE and _touched(m, KEPT_HERE[rule][0])
+    return m.only_mine("edited in place") and rule in KEPT_HERE and _touched(m, KEPT_HERE[rule])
 
 
 def _numbers(m: Mismatch) -> bool:
@@ -209,106 +205,74 @@ def _read_only(m: Mismatch) -> bool:
 DIFFERENCES = [
     Difference(
         "a used graph is refused",
-        "A backward pass through a graph that an earlier one used up always raises. PyTorch raises only where it meets "
-        "a call that had saved something: sums and views can be walked twice.",
         lambda m: m.only_mine("is gone, and what it saved"),
     ),
     Difference(
         "an edit is never recorded",
-        "Editing a result in place, or writing a result into a tensor, raises outside no_grad(); PyTorch records it.",
         lambda m: m.only_mine("an edit in place is not recorded") and m.step.kind == "recorded",
     ),
     Difference(
         "x += y makes a new tensor",
-        "x += y is x = x + y, also on a leaf that requires grad, which PyTorch refuses to edit.",
         lambda m: m.only_theirs("a leaf Variable that requires grad") and m.step.op == "augmented",
     ),
     Difference(
         "rebinding x.data is an edit",
-        "Assigning x.data raises the version, and a backward pass that needs the old numbers raises. PyTorch goes on "
-        "with the new ones, and gives a gradient of neither program.",
         lambda m: m.step.kind == "pass" and any(s.kind == "bind" for s in m.before),
     ),
     Difference(
         "kept by PyTorch alone",
-        "Editing what PyTorch keeps and bytegrad does not raises in PyTorch alone; the gradient here is right.",
         _kept_there,
     ),
     Difference(
         "kept by bytegrad alone",
-        "Editing what bytegrad keeps and PyTorch does not raises here alone. Behind a checkpoint PyTorch computes with "
-        "the edited numbers, without a word.",
         _kept_here,
     ),
     Difference(
         "a constant number is kept as a number",
-        "A 0-d tensor that requires no grad is kept by its value: editing it later does no harm. PyTorch refuses.",
         _numbers,
     ),
     Difference(
         "an edited view keeps its place",
-        "Under no_grad() an edit changes numbers and versions, and nothing else. PyTorch gives a view whose memory was "
-        "edited a new history, so that hooks on it are lost, and grad() does not find it; some products are views.",
         _views,
     ),
     Difference(
         "no second derivative",
-        "Where a slope does not depend on an input, grad() of the slope gives None for it, or says that no graph leads "
-        "there. PyTorch gives zeros for some operations and None for others.",
         _no_curvature,
     ),
     Difference(
         "second derivatives at results",
-        "A slope can be written in the input of an operation or in its result, and the derivative of the slope by that "
-        "result differs, while that by the leaves is the same. For logsumexp, std, cross_entropy, leaky_relu and 1 / x "
-        "PyTorch chooses the other one.",
         _written_in_results,
     ),
     Difference(
         "a second derivative uses up less",
-        "For the same reason a second derivative frees less of the first graph, and only PyTorch refuses to go through "
-        "the rest again.",
         lambda m: m.only_theirs("a second time") and any("curv" in s.op for s in m.before),
     ),
     Difference(
         "a power of exponent 0",
-        "The mixed second derivative of a ** n at n = 0 is 1 / a; in PyTorch it is 0 in one of the two orders.",
         _zero_power,
     ),
     Difference(
         "grad() leaves every grad alone",
-        "PyTorch's grad() adds to the grad of results on its way that have retain_grad().",
         _retained,
     ),
     Difference(
         "grad() gives what the hooks left",
-        "grad() of a tensor with hooks gives the gradient after its hooks. PyTorch gives the one before them where the "
-        "tensor lies on the way to another input, and the one after them where not.",
         _hooked_input,
     ),
     Difference(
         "grad() calls hooks on its way alone",
-        "Hooks of an output that leads to none of the inputs are not called. PyTorch calls them if it is the only "
-        "output.",
         _hooked_output,
     ),
     Difference(
         "hooks and checkpoints",
-        "A second derivative computes a checkpoint again for each of its paths, and calls the hooks inside for each; "
-        "PyTorch adds up first. And until it is computed again, a checkpoint counts as depending on all that it read: "
-        "hooks behind it are called, although it may turn out that nothing there was asked for.",
         _checkpoint_hook,
     ),
     Difference(
         "a frozen leaf's hooks rest",
-        "A leaf whose requires_grad was set to False since it was used gets no gradient, and its hooks are not called; "
-        "PyTorch calls them.",
         _frozen_hook,
     ),
     Difference(
         "a checkpoint with a frozen leaf",
-        "A leaf frozen between a checkpoint and its backward pass is left out; where nothing else is left, the pass "
-        "is refused. PyTorch refuses where the second run saves other tensors than the first.",
         lambda m: (
             bool(m.reads("mode", "freeze"))
             and (
@@ -319,13 +283,10 @@ DIFFERENCES = [
     ),
     Difference(
         "a view under no_grad requires none",
-        "What is made under no_grad() requires no grad; PyTorch says of a view made there that it does.",
         lambda m: m.what == "flag" and m.mine == (False, True) and "no_grad()" in m.step.mine,
     ),
     Difference(
         "what was broadcast is read-only",
-        "The result of broadcast_to() cannot be edited. PyTorch refuses only where elements really share memory, and "
-        "fills even there.",
         _read_only,
     ),
 ]
@@ -469,13 +430,19 @@ def test_programs_agree(batch: int) -> None:
     assert found.refusals > EACH / 4, "too few statements are refused"
 
 
+def test_every_difference_is_written_down() -> None:
+    """The book names the same differences as this table."""
+    assert [each["name"] for each in WRITTEN["differences"]] == list(map(str, DIFFERENCES))
+    assert WRITTEN["kept here"].keys() == KEPT_HERE.keys()
+
+
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=str)
 def test_a_difference_is_one(difference: Difference) -> None:
     """No difference stands in the list that the programs do not meet."""
     assert any(outcome(batch).met[difference.name] for batch in range(BATCHES))
 
 
-@pytest.mark.parametrize("op", [*KEPT_THERE, *(op for ops, _ in KEPT_HERE.values() for op in ops)])
+@pytest.mark.parametrize("op", [*KEPT_THERE, *(op for ops in KEPT_HERE.values() for op in ops)])
 def test_what_is_kept_differs(op: str) -> None:
     """What is said to be kept by one library alone is: an edit of it is refused by that one alone."""
     shows = _kept_there if op in KEPT_THERE else _kept_here
@@ -496,7 +463,7 @@ def _overwritten(leaf: Tensor, grad: Any, fresh: bool) -> None:
     leaf.grad = np.array(grad)
 
 
-def _first_rows(grad: Any, edge: Any, fn: Any) -> Any:
+def _first_rows(grad: Any, edge: Any, fn: Any, as_tensors: bool) -> Any:
     """Do what the engine does where a gradient fits, and forget the sum over what was broadcast."""
     extra = grad.ndim - len(edge.shape)
     grad = grad[(0,) * extra]
