@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bytegrad import DtypeError, GraphError, ShapeError, Tensor, data, random
+from bytegrad import DtypeError, GraphError, ShapeError, Tensor, meter, random
 from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, progress
 from bytegrad.errors import IndexingError, RangeError
 
@@ -328,7 +328,7 @@ def shown(stream: io.StringIO) -> Iterator[io.StringIO]:
     """Make this stream standard error."""
     looks = iter(range(10**6))
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(stream):
-        patch.setattr(data.time, "perf_counter", lambda: next(looks) * stream.seconds)
+        patch.setattr(meter.time, "perf_counter", lambda: next(looks) * stream.seconds)
         yield stream
 
 
@@ -415,4 +415,4 @@ def test_a_loader_shows_its_progress(asked: Any, start: str) -> None:
     ("seconds", "text"), [(0.4, "0:00"), (61, "1:01"), (3599.6, "1:00:00"), (36_061, "10:01:01")]
 )
 def test_times_are_readable(seconds: float, text: str) -> None:
-    assert data._clock(seconds) == text
+    assert meter._clock(seconds) == text

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from bytegrad.errors import DtypeError, ShapeError
+from bytegrad.admission import gradient, is_number
 from bytegrad.kernels import Array
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor
@@ -82,31 +82,6 @@ def clip_grad_value_(params: Tensor | Iterable[Tensor], clip_value: float) -> No
         np.clip(g, -clip_value, clip_value, out=g)
 
 
-def gradient(p: Tensor, taker: str) -> Array | RowSparse | None:
-    """Return the gradient of a Tensor, if there is one; `taker` is who asks for it.
-
-    Raises:
-        DtypeError: it was assigned by hand, and is no array, or one of other numbers than floats.
-        ShapeError: it does not have the Tensor's shape.
-    """
-    grad: Array | RowSparse | None = p.grad
-    if grad is None:
-        return None
-    array = isinstance(grad, (np.ndarray, RowSparse))
-    if not array or grad.dtype.kind != "f":
-        kind = f"of {grad.dtype}" if array else type(grad).__name__
-        raise DtypeError(
-            f"{taker} with a grad that is {kind}: it is worked on in place, as an array of floats. "
-            f"Leave grad to backward(), or assign np.asarray(…, dtype='{p.dtype}')."
-        )
-    if grad.shape != p.shape:
-        raise ShapeError(
-            f"{taker} with a grad of shape {grad.shape} for a parameter of shape {p.shape}: each element "
-            "needs its own. Leave grad to backward(), or assign an array of the parameter's shape."
-        )
-    return grad
-
-
 def _grads(params: Any, taker: str) -> list[Array]:
     """Return the arrays that hold all gradients, or refuse them all."""
     if isinstance(params, Tensor):
@@ -140,8 +115,3 @@ def _check_bound(bound: float, name: str) -> None:
         raise ValueError(
             f"{name} is {bound!r}: nothing is that short. Give a number that is 0 or more."
         )
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether something is a number, and not a flag."""
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)

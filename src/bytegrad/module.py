@@ -6,15 +6,15 @@ There is no registry. What a module holds is what its attributes hold, seen thro
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from bytegrad.edits import edited
 from bytegrad.files import read_arrays, write_arrays
 from bytegrad.hooks import Handle, add_hook
 from bytegrad.kernels import Array
+from bytegrad.states import Loaded, load_into
 from bytegrad.tensor import Tensor
 from bytegrad.watch import tell, watchers
 
@@ -40,22 +40,6 @@ class Parameter(Tensor):
         self, data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = True
     ) -> None:
         super().__init__(data, dtype, requires_grad)
-
-
-class Loaded(NamedTuple):
-    """What `Module.load_state_dict` met and could not use.
-
-    Attributes:
-        missing: parameters that the state has no array for; they stay as they were.
-        unexpected: arrays that the module has no parameter for.
-
-    >>> from bytegrad.nn import Linear
-    >>> Linear(1, 1).load_state_dict({"weight": [[1.0]]}, strict=False)
-    Loaded(missing=['bias'], unexpected=[])
-    """
-
-    missing: list[str]
-    unexpected: list[str]
 
 
 class _Running(threading.local):
@@ -257,42 +241,7 @@ class Module:
             ValueError: names on one side only, under `strict`; arrays of another shape, or not of numbers.
             TypeError: it is no dict.
         """
-        given: Any = state
-        if not isinstance(given, Mapping):
-            raise TypeError(
-                f"the state for {type(self).__name__} is {type(given).__name__}: each parameter takes the array of its "
-                "own name. Pass what state_dict() gave, or call load() with the path of a file."
-            )
-        parameters = dict(self.named_parameters())
-        arrays = {str(name): _array(x) for name, x in given.items()}
-        loaded = Loaded(
-            [name for name in parameters if name not in arrays],
-            [name for name in arrays if name not in parameters],
-        )
-        wrong = [
-            f"{name} has {arrays[name].shape} {arrays[name].dtype}, not {p.shape} {p.dtype}"
-            for name, p in parameters.items()
-            if name in arrays and not _fits(arrays[name], p)
-        ]
-        seen = [f"wrong: {'; '.join(wrong)}"] if wrong else []
-        if strict:
-            kinds = zip(("missing", "unexpected"), loaded, strict=True)
-            seen = [f"{kind}: {', '.join(names)}" for kind, names in kinds if names] + seen
-        if seen:
-            raise ValueError(
-                f"state for {type(self).__name__} does not fit ({'. '.join(seen)}): each parameter takes the array of "
-                "its own name and shape, and nothing was loaded. Build the module as it was when it was saved"
-                + (
-                    ", or pass strict=False to load what has the same names."
-                    if any(loaded)
-                    else "."
-                )
-            )
-        for name, p in parameters.items():
-            if name in arrays:
-                np.copyto(p._data, arrays[name], casting="same_kind")
-                edited(p._data)
-        return loaded
+        return load_into(dict(self.named_parameters()), state, strict, type(self).__name__)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write `state_dict` to the file at `path` in NumPy's npz format, which any NumPy reads.
@@ -397,15 +346,3 @@ _PARTS = (Module, Tensor, *_HOLDERS)
 def _register(module: Module, name: str, hook: Callable[..., Any]) -> Handle:
     """Add a hook to a module's own table."""
     return add_hook(vars(module).setdefault(name, {}), hook)
-
-
-def _array(x: Any) -> Array:
-    """Return the array of a Tensor, and anything else as an array; one of objects where its rows differ in length."""
-    try:
-        return np.asarray(x._data if isinstance(x, Tensor) else x)
-    except ValueError:
-        return np.asarray(None)
-
-
-def _fits(array: Array, parameter: Parameter) -> bool:
-    return array.shape == parameter.shape and np.can_cast(array.dtype, parameter.dtype, "same_kind")

@@ -26,7 +26,8 @@ from bytegrad.activations import (
     Tanh,
 )
 from bytegrad.layers import Dropout, Embedding, LayerNorm, Linear, Sequential
-from bytegrad.module import Loaded, Module, Parameter
+from bytegrad.module import Module, Parameter
+from bytegrad.states import Loaded
 from bytegrad.tensor import Tensor
 from bytegrad.transformer import MultiHeadAttention, TransformerBlock
 

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from bytegrad.admission import Group
 from bytegrad.clipping import clip_grad_norm_, clip_grad_value_
 from bytegrad.kernels import Array
-from bytegrad.optimizer import Group, Optimizer
+from bytegrad.optimizer import Optimizer
 from bytegrad.schedules import CosineAnnealingLR, LambdaLR, LinearLR, Schedule, StepLR
 
 __all__ = [

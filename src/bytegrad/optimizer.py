@@ -3,24 +3,27 @@
 Parameters are changed in place and in pieces that fit a cache, so that a step takes next to no memory of its own.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
 
-from bytegrad.clipping import PIECE, gradient, is_number
+from bytegrad.admission import (
+    Group,
+    check_hyperparameters,
+    check_parameter,
+    gradient,
+    is_number,
+    refuse_other_state,
+    refuse_single,
+)
+from bytegrad.clipping import PIECE
 from bytegrad.edits import edited
-from bytegrad.errors import DtypeError, GraphError, ShapeError
+from bytegrad.errors import ShapeError
 from bytegrad.kernels import Array
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor
 from bytegrad.watch import tell, watchers
-
-Group: TypeAlias = dict[str, Any]
-
-#: Hyperparameters that mean the same in every optimizer, and are checked; what others mean, a subclass knows.
-_SCALES = frozenset({"lr", "eps", "momentum", "weight_decay"})
 
 
 class Optimizer:
@@ -61,7 +64,7 @@ class Optimizer:
         self.defaults = hyperparameters
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        _refuse_single(params, type(self).__name__)
+        refuse_single(params, type(self).__name__)
         given = list(params)
         if not given:
             raise ValueError(
@@ -83,10 +86,10 @@ class Optimizer:
         """
         if not isinstance(group, Mapping) or "params" not in group:
             raise TypeError(
-                f"a group of parameters is {_kind(group)}: it must be a dict that names its parameters. "
+                f"a group of parameters is {type(group).__name__}: it must be a dict that names its parameters. "
                 'Pass {"params": [...]}, and the hyperparameters that differ.'
             )
-        _refuse_single(group["params"], "the group")
+        refuse_single(group["params"], "the group")
         params = list(group["params"])
         hyperparameters = {**self.defaults, **{k: v for k, v in group.items() if k != "params"}}
         unknown = sorted(set(hyperparameters) - set(self.defaults) - {"initial_lr"})
@@ -95,10 +98,10 @@ class Optimizer:
                 f"{type(self).__name__} has no hyperparameter {', '.join(unknown)}: it would change nothing. "
                 f"Use {', '.join(self.defaults)}."
             )
-        _check(hyperparameters)
+        check_hyperparameters(hyperparameters)
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for place, p in enumerate(params):
-            _check_parameter(p, place)
+            check_parameter(p, place)
             if id(p) in known:
                 raise ValueError(
                     f"parameter {place}, of shape {p.shape}, is there already: it would be stepped twice. "
@@ -208,7 +211,7 @@ class Optimizer:
             TypeError: it is no state of an optimizer; nothing was taken over then.
             ShapeError: arrays of other shapes; nothing was taken over then.
         """
-        _refuse_other_state(state_dict, type(self).__name__)
+        refuse_other_state(state_dict, type(self).__name__)
         groups = state_dict["param_groups"]
         sizes = [len(group["params"]) for group in groups]
         own = [len(group["params"]) for group in self.param_groups]
@@ -223,7 +226,7 @@ class Optimizer:
                 "Load it into an optimizer of the kind that it came from."
             )
         for group in groups:
-            _check({key: value for key, value in group.items() if key != "params"})
+            check_hyperparameters({key: value for key, value in group.items() if key != "params"})
         numbers = [i for group in groups for i in group["params"]]
         owners = dict(zip(numbers, self._parameters(), strict=True))
         strangers = [i for i in state_dict["state"] if i not in owners]
@@ -280,81 +283,3 @@ def _pieces(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     flat = [array.reshape(-1) for array in arrays]
     for start in range(0, flat[0].size, PIECE):
         yield tuple([array[start : start + PIECE] for array in flat])
-
-
-def _check(hyperparameters: Group) -> None:
-    """Refuse hyperparameters out of range, by name."""
-    for name, value in hyperparameters.items():
-        if name == "betas":
-            if not (
-                isinstance(value, (tuple, list)) and len(value) == 2 and all(map(_fades, value))
-            ):
-                raise ValueError(
-                    f"betas is {value!r}: each says how much of a mean remains after a step. "
-                    "Pass two numbers, each 0 or more and below 1."
-                )
-        elif name in _SCALES and not (is_number(value) and 0 <= value < math.inf):
-            raise ValueError(
-                f"{name} is {value!r}: it scales a step, and must neither turn nor blow it up. "
-                "Pass a finite number, 0 or more."
-            )
-    if hyperparameters.get("nesterov") and hyperparameters.get("momentum") == 0:
-        raise ValueError(
-            "nesterov with momentum 0: it looks ahead along the momentum, and there is none. "
-            "Pass momentum=0.9, or nesterov=False."
-        )
-
-
-def _fades(beta: Any) -> bool:
-    return is_number(beta) and 0 <= beta < 1
-
-
-def _check_parameter(p: Any, place: int) -> None:
-    """Refuse what cannot be stepped."""
-    if not isinstance(p, Tensor):
-        raise TypeError(
-            f"parameter {place} is {_kind(p)}: an optimizer changes Tensors in place. "
-            "Pass module.parameters(), or a list of Tensors that require grad."
-        )
-    if not p.is_leaf:
-        raise GraphError(
-            f"parameter {place} is a result of {p.grad_fn!r}: a step would not reach what it was computed from. "
-            "Pass the leaves that it was computed from."
-        )
-    if p.dtype.kind != "f":
-        raise DtypeError(
-            f"parameter {place} is of {p.dtype}: a step is a fraction, and would be lost. "
-            "Make it floating, for example with dtype='float32'."
-        )
-
-
-def _refuse_single(params: Any, taker: str) -> None:
-    if isinstance(params, (Tensor, str)) or not isinstance(params, Iterable):
-        raise TypeError(
-            f"params of {taker} is {_kind(params)}: they come as a list, so that none is forgotten. "
-            "Pass module.parameters(), or [tensor]."
-        )
-
-
-def _refuse_other_state(state_dict: Any, taker: str) -> None:
-    """Refuse what no optimizer's `state_dict` gave."""
-    wrong = f"is {_kind(state_dict)}"
-    if isinstance(state_dict, Mapping):
-        lacks = [key for key in ("state", "param_groups") if key not in state_dict]
-        wrong = f"has no {' and no '.join(map(repr, lacks))}" if lacks else ""
-    if not wrong and not (
-        isinstance(state_dict["state"], Mapping)
-        and all(isinstance(state, Mapping) for state in state_dict["state"].values())
-        and isinstance(state_dict["param_groups"], (list, tuple))
-        and all(isinstance(g, Mapping) and "params" in g for g in state_dict["param_groups"])
-    ):
-        wrong = "has other things in 'state' or 'param_groups' than dicts"
-    if wrong:
-        raise TypeError(
-            f"the state for {taker} {wrong}: an optimizer goes on from its own state, beside which the model's is "
-            "loaded into the model. Pass what optimizer.state_dict() gave."
-        )
-
-
-def _kind(x: Any) -> str:
-    return type(x).__name__

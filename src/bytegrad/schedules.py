@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bytegrad.clipping import is_number
+from bytegrad.admission import is_number
 from bytegrad.optimizer import Optimizer
 
 
