@@ -69,6 +69,14 @@ def test_a_gradient_can_be_written_into() -> None:
         assert grad.tolist() == [2.0, 2.0]
 
 
+def test_the_gradient_of_a_number_is_an_array_however_often_it_is_added_to() -> None:
+    x = Tensor(2.0, requires_grad=True)
+    for times in (1, 2, 3):
+        (x * 3).backward()
+        assert isinstance(x.grad, np.ndarray)
+        assert x.grad == 3 * times
+
+
 def test_what_a_hook_saw_or_returned_is_not_the_gradient() -> None:
     seen: list[Any] = []
     mine = np.ones(2)
@@ -164,6 +172,14 @@ def test_a_pass_goes_on_where_no_gradient_came() -> None:
     np.testing.assert_allclose(x.grad, np.exp(1.0))
 
 
+def test_a_retained_graph_is_kept_where_no_gradient_came_too() -> None:
+    x = leaf(3.0)
+    y = x + of_none(x * 2)
+    y.backward(np.ones(1), retain_graph=True)
+    y.backward(np.ones(1))
+    assert x.grad.tolist() == [2.0]
+
+
 def test_an_intermediate_that_is_asked_for_does_not_end_the_pass() -> None:
     x, w = leaf(2.0), leaf(3.0)
     u = w * 5
@@ -178,6 +194,14 @@ def test_calls_beside_a_checkpoint_are_differentiated_too() -> None:
     beside = w * 5
     (bg.checkpoint(lambda v: v * v, x) * beside).backward(np.ones(1))
     assert (x.grad.tolist(), w.grad.tolist()) == ([60.0], [20.0])
+
+
+def test_what_a_checkpoint_shares_with_its_neighbours_waits_for_all_of_them() -> None:
+    x = leaf(2.0)
+    h = x * x
+    beside = h * 3
+    (bg.checkpoint(lambda v: v * v, h) * beside).backward(np.ones(1))
+    np.testing.assert_allclose(x.grad, [18 * 2.0**5])  # 3 x⁶
 
 
 def test_a_checkpoint_that_ends_at_a_leaf_hands_the_gradient_on() -> None:
@@ -245,3 +269,16 @@ def test_backward_where_nothing_requires_a_gradient() -> None:
         "backward() on a Tensor that requires no gradient: nothing it was computed from does, or it was computed "
         "under no_grad() or while autograd was off. Set requires_grad=True on a leaf and compute again."
     )
+
+
+def test_gradients_lead_from_tensors_to_tensors() -> None:
+    x = leaf(1.0)
+    for outputs, inputs, what in (
+        ([x * 2, 3], x, "output 1 is int"),
+        (x, [[1.0]], "input 0 is list"),
+    ):
+        with pytest.raises(bg.DtypeError) as raised:
+            bg.grad(outputs, inputs)  # type: ignore[arg-type]
+        assert str(raised.value) == (
+            f"grad(): {what}: gradients lead from Tensors to Tensors. Pass the Tensor itself."
+        )

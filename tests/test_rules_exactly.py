@@ -162,6 +162,14 @@ def test_a_condition_may_be_a_list() -> None:
     assert (a.grad.tolist(), b.grad.tolist()) == ([1.0, 0.0], [0.0, 1.0])
 
 
+def test_a_condition_by_hand_is_of_booleans() -> None:
+    with pytest.raises(bg.DtypeError) as raised:
+        RULES["where"](Tensor([1.0]), np.array([0.5]), 0.0)
+    assert str(raised.value) == (
+        "where() with a condition of float64: it chooses by True and False. Compare first, as in x > 0."
+    )
+
+
 # What is left undone
 
 NEEDLESS = [
@@ -223,10 +231,18 @@ def test_a_power_by_a_numpy_number_stays_in_the_dtype_of_its_base() -> None:
 
 def test_a_certain_and_wrong_probability_has_the_steepest_slope() -> None:
     """The divisor p (1-p) is held at 1e-12, and log p at -100, as in PyTorch."""
-    x = tensors("pt", p=np.array([0.0, 1.0, 0.0, 1.0]), t=np.array([0.0, 1.0, 1.0, 0.0]))
+    x = tensors("pt", p=np.array([0.0, 1.0, 0.0, 1.0, 2e-44]), t=np.array([0.0, 1, 1, 0, 0]))
     x["p"].bce(x["t"], "sum").backward()
-    assert x["p"].grad.tolist() == [0.0, 0.0, -1e12, 1e12]
-    assert x["t"].grad.tolist() == [100.0, -100.0, 100.0, -100.0]
+    np.testing.assert_allclose(x["p"].grad, [0.0, 0.0, -1e12, 1e12, 2e-32])
+    assert x["t"].grad.tolist() == [100.0, -100.0, 100.0, -100.0, 100.0]
+
+
+def test_the_mixed_derivative_of_a_power_at_its_ends() -> None:
+    """d²(aⁿ)/da dn is aⁿ⁻¹ (1 + n log a): 1/a where n is 0, and a finite number at 0⁰, too."""
+    x = tensors("an", a=np.array([0.0, 0.0, 2.0]), n=np.array([0.0, 2.0, 0.0]))
+    (slope,) = bg.grad((x["a"] ** x["n"]).sum(), x["a"], create_graph=True)
+    (mixed,) = bg.grad(slope.sum(), x["n"])
+    assert (slope.tolist(), mixed.tolist()) == ([0.0, 0.0, 0.0], [1.0, 0.0, 0.5])
 
 
 def test_probabilities_as_targets_along_any_leading_axes() -> None:
