@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import bytegrad as bg
-from bytegrad import RowSparse, Tensor
+from bytegrad import RowSparse, Tensor, rules
 from tests.cases import CASES, Case
 
 HUGE = 3e38  # near the largest float32
@@ -287,6 +287,65 @@ def test_indexing_takes_tensors_and_lists() -> None:
     assert x.grad.tolist() == [[3.0, 4.0], [1.0, 2.0]]
 
 
+def test_composites_of_shape() -> None:
+    x = leaf([[[1.0], [2.0]]])
+    assert x.squeeze().shape == (2,)
+    assert x.squeeze(0).shape == x.squeeze(-3).shape == (2, 1)
+    assert x.unsqueeze(-1).shape == (1, 2, 1, 1)
+    assert x.flatten().shape == (2,)
+    assert x.flatten(1).shape == (1, 2)
+    assert (+x) is x
+    copied = x.clone()
+    assert copied.tolist() == x.tolist()
+    assert not np.shares_memory(copied.data, x.data)
+    copied.sum().backward()
+    assert x.grad.tolist() == [[[1.0], [1.0]]]
+
+
+@pytest.mark.parametrize("name", ["Max", "Min", "Sqrt", "Exp", "Softmax"])
+def test_a_rule_that_needs_its_output_computes_it_by_hand(name: str) -> None:
+    x = leaf([1.0, 4.0])
+    rule = getattr(rules, f"{name}Backward")
+    method = next(method for method, other in bg.RULES.items() if other is rule)
+    y = getattr(x, method)()
+    g = np.ones(y.shape, dtype="f4")
+    y.backward(g)
+    (by_hand,) = rule(x).apply(g)
+    np.testing.assert_array_equal(by_hand, x.grad)
+
+
+def test_a_rule_without_apply_says_so() -> None:
+    with pytest.raises(NotImplementedError, match=r"Function has no apply\(grad_output\)"):
+        bg.Function().apply(1.0)
+
+
+def test_what_a_tensor_is_in_python() -> None:
+    x = leaf([2.0])
+    assert (float(x), int(x), bool(x)) == (2.0, 2, True)
+    assert repr(x) == "Tensor([2.], dtype=float32, requires_grad=True)"
+    assert bg.ones(2, 3).shape == bg.zeros((2, 3)).shape == bg.randn([2, 3]).shape == (2, 3)
+    assert (300 - Tensor(np.array([1], dtype="int8"))).tolist() == [299]
+    with pytest.raises(TypeError):
+        x @ 3
+    with pytest.raises(TypeError):
+        x & "a"
+
+
+def test_a_sparse_gradient_can_be_scaled() -> None:
+    """What clipping and averaging do to dense ones."""
+    table = Tensor(np.ones((4, 3)), requires_grad=True)
+    table.embedding([1], sparse=True).sum().backward()
+    table.grad *= 3
+    assert (2 * table.grad / 4).astype("float32").dense()[1].tolist() == [1.5] * 3
+
+
+class Index:
+    """A number by its protocol alone."""
+
+    def __index__(self) -> int:
+        return 1
+
+
 def test_every_way_to_name_places_adds_repeated_ones() -> None:
     """Lists, tuples inside a tuple, buffers: what repeats an index adds its gradients."""
     for key in ([1, 1], ((1, 1),), array.array("q", [1, 1]), np.array([1, 1]), range(1, 2)):
@@ -294,6 +353,7 @@ def test_every_way_to_name_places_adds_repeated_ones() -> None:
         y = x[key]
         y.sum().backward()
         assert x.grad.tolist() == [0.0, float(y.size), 0.0]
+    assert leaf([1.0, 2.0])[Index()].item() == 2.0
     x = leaf([[1.0, 2.0, 3.0]])
     x[0, (1, 1)].sum().backward()
     assert x.grad.tolist() == [[0.0, 2.0, 0.0]]
@@ -611,6 +671,30 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
         lambda x: np.arange(9)[x[0, 0] :],
         bg.DtypeError,
         "a Tensor of float32 as an index: places are counted in whole numbers. Use .astype('int64').",
+    ),
+    (
+        lambda x: x.concatenate(x, axis=None),
+        bg.ShapeError,
+        "concatenate along axis None: tensors are joined along one axis. Name it by a whole number.",
+    ),
+    (
+        lambda x: x.detach().broadcast_to(2, 2, 3).add_(1),
+        bg.GraphError,
+        (
+            "x.add_(y) with x over memory that is read-only, such as a broadcast view, whose elements share it: "
+            "an edit of "
+            "one would be one of others. Edit x.clone(), or what x is a view of."
+        ),
+    ),
+    (
+        lambda x: bg.grad(5, x),
+        bg.DtypeError,
+        "grad(): output 0 is int: gradients lead from Tensors to Tensors. Pass the Tensor itself.",
+    ),
+    (
+        lambda x: bg.gradcheck(lambda x: 3.0, leaf([1.0], "float64")),
+        bg.DtypeError,
+        "gradcheck: the function returned float: only a Tensor has gradients. Return one.",
     ),
     (
         lambda x: x.clamp(),

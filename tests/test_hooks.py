@@ -32,6 +32,27 @@ def test_hooks_replace_the_gradient_one_after_the_other() -> None:
     assert x.grad.tolist() == [-22.0, -22.0]
 
 
+def test_a_hook_may_give_an_array_for_a_tensor() -> None:
+    """Under create_graph as well: it is a constant there."""
+    x = leaf(1.0, 2.0)
+    h = x[np.array([1, 1])] * 1
+    with h.register_hook(lambda g: np.ones(2)):
+        (g,) = bg.grad((h * 5).sum(), x, create_graph=True)
+    assert g.tolist() == [0.0, 2.0]
+
+
+def test_a_hooked_leaf_may_be_the_result_itself() -> None:
+    x = leaf(3.0)
+    x.register_hook(lambda g: g * 2)
+    x.backward()
+    assert x.grad.tolist() == [2.0]
+    number = Tensor(3.0, requires_grad=True)
+    kinds: list[type] = []
+    number.register_hook(lambda g: kinds.append(type(g)))
+    (number * number * number).backward()
+    assert kinds == [np.ndarray]
+
+
 def test_a_removed_hook_is_silent() -> None:
     x = leaf(1.0)
     handle = x.register_hook(lambda g: g * 10)

@@ -88,8 +88,7 @@ def grad(
     >>> slope.item(), curvature.item()
     (12.0, 12.0)
     """
-    outs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    outs, ins = _listed(outputs), _listed(inputs)
     given = grad_outputs
     if given is None or (isinstance(outputs, Tensor) and not isinstance(given, (list, tuple))):
         given = [given] * len(outs)
@@ -130,6 +129,11 @@ def grad(
                 "Compute the outputs from it, or pass allow_unused=True to get None for it."
             )
     return tuple(results)
+
+
+def _listed(tensors: Any) -> list[Any]:
+    several = hasattr(tensors, "__iter__") and not isinstance(tensors, Tensor)
+    return list(tensors) if several else [tensors]
 
 
 def execution_order(*roots: Function, known: Collection[Function] = ()) -> list[Function]:
