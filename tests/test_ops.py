@@ -178,6 +178,76 @@ def test_reductions_and_views_of_any_shapes(data: st.DataObject) -> None:
         assert bg.gradcheck(lambda x: x.transpose(i, j) * swapped, x, rtol=1e-6, atol=1e-6)
 
 
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_extremes_and_softmax_of_any_shapes(data: st.DataObject) -> None:
+    """Along any axes, and empty ones where they mean something."""
+    x = leaf(data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)), 0)
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    weights = np.random.default_rng(1).uniform(size=x.shape)
+    assert bg.gradcheck(lambda x: x.softmax(axis) * weights, x, **EXACT)
+    assert bg.gradcheck(lambda x: x.log_softmax(axis) * weights, x, **EXACT)
+    if x.size:
+        assert bg.gradcheck(lambda x: x.logsumexp(axis), x, **EXACT)
+        axes = data.draw(st.none() | hnp.valid_tuple_axes(x.ndim, min_size=1))
+        keepdims = data.draw(st.booleans())
+        for method in ("max", "min"):
+            assert bg.gradcheck(lambda x, m=method: getattr(x, m)(axes, keepdims), x, **EXACT)
+        if x.size > 1:
+            assert bg.gradcheck(lambda x: x.var(), x, **EXACT)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_selections_of_any_shapes(data: st.DataObject) -> None:
+    """Basic, fancy and boolean indices; permutations, joins and repetitions."""
+    x = leaf(data.draw(hnp.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=3)), 0)
+    weights = np.random.default_rng(1).uniform(0.5, 1.5, 10_000)
+
+    def check(function: Any, *inputs: Tensor) -> None:
+        def weighted(*xs: Tensor) -> Any:
+            y = function(*xs)
+            return y * weights[: y.size].reshape(y.shape)
+
+        assert bg.gradcheck(weighted, *inputs, **EXACT)
+
+    basic = data.draw(hnp.basic_indices(x.shape, allow_ellipsis=True, allow_newaxis=True))
+    check(lambda x: x[basic], x)
+    mask = data.draw(hnp.arrays(bool, x.shape))
+    check(lambda x: x[mask], x)
+    if 0 not in x.shape:
+        fancy = data.draw(hnp.integer_array_indices(x.shape))
+        check(lambda x: x[fancy], x)
+    order = data.draw(st.permutations(range(x.ndim)))
+    check(lambda x: x.permute(*order), x)
+    axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
+    check(lambda a, b: a.concatenate(b, a, axis=axis), x, leaf(x.shape, 1))
+    check(lambda x: x.broadcast_to(2, *x.shape), x)
+    check(lambda x, y: x.where(mask, y), x, leaf(x.shape, 1))
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_layers_and_losses_of_any_shapes(data: st.DataObject) -> None:
+    """Any axes before the last, empty ones included where there is something to average."""
+    batch = data.draw(hnp.array_shapes(min_dims=0, max_dims=2, min_side=0, max_side=3))
+    n, m = data.draw(st.integers(2, 4)), data.draw(st.integers(1, 3))
+    x, w, b = leaf((*batch, n), 0), leaf((n, m), 1), leaf((m,), 2)
+    assert bg.gradcheck(lambda x, w, b: x.linear(w, b), x, w, b, **EXACT)
+    weights = np.random.default_rng(3).uniform(0.5, 1.5, x.shape)
+    affine = leaf((n,), 3), leaf((n,), 4)
+    assert bg.gradcheck(lambda x, w, b: x.layer_norm(w, b) * weights, x, *affine, rtol=1e-5)
+    reduction = data.draw(st.sampled_from(["none", "sum"] + ["mean"] * bool(x.size)))
+    y = leaf(x.shape, 5)
+    classes = np.random.default_rng(6).integers(n, size=batch)
+    table, rows = leaf((n, 2), 7), classes
+    assert bg.gradcheck(lambda t: t.embedding(rows), table, **EXACT)
+    assert bg.gradcheck(lambda x, y: x.mse(y, reduction), x, y, **EXACT)
+    assert bg.gradcheck(lambda x, y: x.bce_with_logits(y, reduction), x, y, **EXACT)
+    assert bg.gradcheck(lambda x: x.sigmoid().bce(y.sigmoid().detach(), reduction), x, **EXACT)
+    assert bg.gradcheck(lambda x: x.cross_entropy(classes, reduction=reduction), x, **EXACT)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 3, -1, -2])
 def test_whole_powers_of_negative_numbers(n: int) -> None:
     x = leaf((3, 2), 0, -2.0, -0.5)
