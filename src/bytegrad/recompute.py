@@ -110,9 +110,10 @@ class CheckpointBackward(Function):
 def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> Tensor:
     """Return function(*inputs), and keep no more than the inputs: the rest is computed again in the backward pass.
 
-    A second forward pass is the price of the memory [griewank2000] [chen2016]. The gradients are the same to the bit.
-    Random numbers that bytegrad drew are drawn again, the same ones. The function may read other tensors (the
-    parameters of its layers, say), and may itself contain checkpoints.
+    A second forward pass is the price of the memory [griewank2000] [chen2016]. The gradients are the same to the bit;
+    derivatives of them add up in another order. Random numbers that bytegrad drew are drawn again, the same ones. The
+    function may read other tensors (the parameters of its layers, say), and may itself contain checkpoints. It runs in
+    one thread.
 
     Args:
         function: returns one Tensor. It runs twice, so it should change nothing outside.
