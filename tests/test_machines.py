@@ -415,7 +415,7 @@ def test_help_is_the_default_and_lists_the_targets() -> None:
         check=True,
     ).stdout
     targets = re.findall(r"^make (\w+) +\S", listed, flags=re.MULTILINE)
-    assert " ".join(targets) == "help book test serve lock lint nbval oracle relock clean"
+    assert " ".join(targets) == "help book test serve lock lint nbval mutants oracle relock clean"
 
 
 @pytest.fixture(scope="module")
