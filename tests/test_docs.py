@@ -394,7 +394,7 @@ def test_the_pattern_is_clean(check: Check) -> None:
         (
             arguments,
             scaled,
-            "        factor: what to multiply by, 0 or more.\n",
+            "factor: what to multiply by, 0 or more.",
             "",
             "argument factor is not",
         ),
