@@ -39,7 +39,11 @@ def test_a_fully_masked_row() -> None:
     assert x.log_softmax().tolist()[:2] == [[-inf, -inf], [0.0, -inf]]
 
 
-def test_softmax_of_nothing() -> None:
+def test_softmax_of_nothing_and_of_one_number() -> None:
+    one = leaf(3.0)
+    assert (one.softmax().item(), one.log_softmax().item()) == (1.0, 0.0)
+    (one.softmax() + one.log_softmax()).backward()
+    assert one.grad.item() == 0.0
     x = leaf(np.ones((2, 0)))
     x.softmax().sum().backward()
     x.log_softmax().sum().backward()
@@ -153,7 +157,7 @@ def test_numbers_in_text() -> None:
     x = leaf([[1.0, 3.0], [5.0, 2.0]])
     assert x.argmax().item() == 2
     assert x.argmax(axis=0).tolist() == [1, 0]
-    with pytest.raises(bg.ShapeError, match="Name an axis from -2 to 1 that has elements"):
+    with pytest.raises(bg.ShapeError, match="Name axes from -2 to 1, each once"):
         x.argmax(axis=3)
 
 

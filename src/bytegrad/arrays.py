@@ -101,6 +101,15 @@ def boolean(mask: Any, name: str) -> Array:
     return array
 
 
+def which_axes(ndim: int) -> str:
+    """Say which axes there are to name, as the last sentence of an error."""
+    return (
+        f"Name axes from {-ndim} to {ndim - 1}, each once."
+        if ndim
+        else "Leave the axis out: 0-d has none."
+    )
+
+
 def differentiable(dtype: np.dtype[Any]) -> None:
     """Refuse a dtype that can have no gradient."""
     if dtype.kind != "f":

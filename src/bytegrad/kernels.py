@@ -68,8 +68,8 @@ def softmax(x: Array, axis: int = -1) -> Array:
     x = floating(x)
     if not x.size:
         return x.copy()
-    weights = np.exp(_below_maximum(x, axis))
-    total = weights.sum(axis=axis, keepdims=True)
+    weights = np.asarray(np.exp(_below_maximum(x, axis)))
+    total = np.asarray(weights.sum(axis=axis, keepdims=True))
     total[total == 0] = 1  # every other total is at least 1: the maximum's own exp(0)
     weights /= total
     return weights
@@ -81,7 +81,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
     if not x.size:
         return x.copy()
     below = _below_maximum(x, axis)
-    total = np.exp(below).sum(axis=axis, keepdims=True)
+    total = np.asarray(np.exp(below).sum(axis=axis, keepdims=True))
     total[total == 0] = 1
     below -= np.log(total)
     return below
@@ -89,7 +89,7 @@ def log_softmax(x: Array, axis: int = -1) -> Array:
 
 def _below_maximum(x: Array, axis: int) -> Array:
     """Return x - max(x): at most 0, and finite where x is."""
-    top = x.max(axis=axis, keepdims=True)
+    top = np.asarray(x.max(axis=axis, keepdims=True))  # a number where x is 0-d
     top[top == -np.inf] = 0  # a row that is masked throughout stays -inf
     try:
         with np.errstate(over="raise"):

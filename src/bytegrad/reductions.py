@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bytegrad import kernels
+from bytegrad.arrays import which_axes
 from bytegrad.errors import ShapeError
 from bytegrad.kernels import Array, Axis, floating
 
@@ -94,8 +95,7 @@ def _reduced(
     except (ValueError, IndexError, TypeError) as error:
         if isinstance(error, (np.exceptions.AxisError, TypeError)) or x.size:
             raise ShapeError(
-                f"{function.__name__} of shape {x.shape} along axis {axis}: {error}. "
-                f"Name axes from {-x.ndim} to {x.ndim - 1}, each once."
+                f"{function.__name__} of shape {x.shape} along axis {axis}: {error}. {which_axes(x.ndim)}"
             ) from None
         raise ShapeError(
             f"{function.__name__} of shape {x.shape}: no element is the largest or smallest of none. "

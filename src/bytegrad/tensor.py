@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import kernels
-from bytegrad.arrays import array_of, boolean, differentiable, number, numeric
+from bytegrad.arrays import array_of, boolean, differentiable, number, numeric, which_axes
 from bytegrad.composites import Composites
 from bytegrad.edits import Editable, edited, version
 from bytegrad.elements import Elements
@@ -154,8 +154,7 @@ class Tensor(Elements, Reductions, Shapes, Fused, Composites, Editable):
             return wrap(np.argmax(self._data, axis))
         except ValueError as error:
             raise ShapeError(
-                f"argmax of shape {self.shape} along axis {axis}: {error}. "
-                f"Name an axis from {-self.ndim} to {self.ndim - 1} that has elements."
+                f"argmax of shape {self.shape} along axis {axis}: {error}. {which_axes(self.ndim)}"
             ) from None
 
     def tolist(self) -> Any:
