@@ -101,6 +101,13 @@ def boolean(mask: Any, name: str) -> Array:
     return array
 
 
+def spread(numbers: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return lengths or axes that were given as several arguments, or as one tuple or list."""
+    if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)):
+        return tuple(numbers[0])
+    return numbers
+
+
 def which_axes(ndim: int) -> str:
     """Say which axes there are to name, as the last sentence of an error."""
     return (

@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import prod
 from typing import Any
 
-from bytegrad.arrays import array_key, array_of
+from bytegrad.arrays import array_key, array_of, spread
 from bytegrad.either import broadcast_to, exp, masked, permute, scatter
 from bytegrad.kernels import Axis
 from bytegrad.record import Function
@@ -150,8 +150,7 @@ class PermuteBackward(Function):
 
     def __init__(self, x: Any, *axes: Any, output: Tensor | None = None) -> None:
         super().__init__()
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
-        places = [axis % x.ndim for axis in order]
+        places = [axis % x.ndim for axis in spread(axes)]
         self._back = tuple(places.index(i) for i in range(len(places)))
 
     def apply(self, g: Any) -> tuple[Any, ...]:

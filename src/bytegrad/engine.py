@@ -13,7 +13,7 @@ import numpy as np
 from bytegrad import edits
 from bytegrad.errors import DtypeError, GraphError, ShapeError
 from bytegrad.fitting import checked, is_fresh
-from bytegrad.modes import quietly
+from bytegrad.modes import holding
 from bytegrad.record import Function, Unfolded, freed_graph, joined, on_tensors
 from bytegrad.sparse import RowSparse
 from bytegrad.tensor import Tensor, wrap
@@ -189,7 +189,7 @@ class _Pass:
 
     def run(self, tensors: Sequence[Tensor], seeds: Sequence[Any]) -> None:
         """Start with these gradients of these tensors, and go on until every leaf has its own."""
-        with quietly(recording=self._create):  # rules and hooks may compute with Tensors
+        with holding(recording=self._create):  # rules and hooks may compute with Tensors
             self._walk(tensors, seeds)
 
     def _walk(self, tensors: Sequence[Tensor], seeds: Sequence[Any]) -> None:

@@ -40,7 +40,7 @@ class Fused:
         >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).embedding([1, 0, 1]).tolist()
         [[3.0, 4.0], [1.0, 2.0], [3.0, 4.0]]
         """
-        rows = np.asarray(indices._data if hasattr(indices, "_data") else indices)
+        rows = array_of(indices)
         if self.ndim != 2:
             raise ShapeError(
                 f"embedding in a table of shape {self.shape}: it takes rows of a table. Reshape to (V, d)."

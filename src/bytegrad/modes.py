@@ -143,13 +143,17 @@ def grad_enabled() -> bool:
 
 
 @contextmanager
-def quietly(recording: bool) -> Iterator[None]:
-    """Set whether this thread records, for the engine's own purposes: watchers are not told."""
-    before, state.recording = state.recording, recording
+def holding(**values: Any) -> Iterator[None]:
+    """Give attributes of this thread's `State` other values for a while, for the engine's own purposes.
+
+    Watchers are not told.
+    """
+    before = {name: getattr(state, name) for name in values}
+    vars(state).update(values)
     try:
         yield
     finally:
-        state.recording = before
+        vars(state).update(before)
 
 
 def _switch(on: bool | None) -> None:

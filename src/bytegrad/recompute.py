@@ -1,7 +1,6 @@
 """Checkpoints: keep the inputs of a stretch of the program, and compute what lies between again when it is needed."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from bytegrad import random
 from bytegrad.arrays import array_of
 from bytegrad.edits import clock, edited_since
 from bytegrad.errors import DtypeError, GraphError
-from bytegrad.modes import quietly, state
+from bytegrad.modes import holding, state
 from bytegrad.record import Function, Probe, Unfolded, edge, joined
 from bytegrad.tensor import Tensor, wrap
 from bytegrad.watch import tell, watchers
@@ -73,7 +72,7 @@ class CheckpointBackward(Function):
         if watchers:
             tell("unfolding", self, True)
         try:
-            with quietly(recording=True), random.replaying(self._states), _probing(probe):
+            with holding(recording=True, probe=probe), random.replaying(self._states):
                 output = _one_tensor(self._function(*arguments[:positional], **named))
         finally:
             if watchers:
@@ -137,7 +136,7 @@ def checkpoint(function: Callable[..., Tensor], *inputs: Any, **named: Any) -> T
     if not state.recording or (around is not None and around.first):
         return _one_tensor(function(*inputs, **named))
     probe = Probe(first=True)
-    with _probing(probe), random.witness() as states:
+    with holding(probe=probe), random.witness() as states:
         output = _one_tensor(function(*inputs, **named))
     if output._grad_fn is not probe.marker:
         return output  # nothing in it requires grad, or nothing was computed
@@ -194,16 +193,6 @@ def checkpoint_sequential(
         x = checkpoint(_chain(layers[start:end]), x)
         start = end
     return _chain(layers[start:])(x)
-
-
-@contextmanager
-def _probing(probe: Probe) -> Iterator[None]:
-    """Let a probe look at what this thread computes."""
-    before, state.probe = state.probe, probe
-    try:
-        yield
-    finally:
-        state.probe = before
 
 
 def _chain(functions: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bytegrad import kernels
-from bytegrad.arrays import array_key, array_of
+from bytegrad.arrays import array_key, array_of, spread
 from bytegrad.errors import IndexingError, ShapeError
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class Shapes:
         >>> Tensor([[[1.0, 2.0]]]).permute(2, 0, 1).shape
         (2, 1, 1)
         """
-        order = axes[0] if len(axes) == 1 and isinstance(axes[0], (tuple, list)) else axes
+        order = spread(axes)
         try:
-            return self._wrap(self._data.transpose(tuple(order)))
+            return self._wrap(self._data.transpose(order))
         except ValueError:
             raise ShapeError(
-                f"permute{tuple(order)} of shape {self.shape}: each of the {self.ndim} axes must be named once. "
+                f"permute{order} of shape {self.shape}: each of the {self.ndim} axes must be named once. "
                 f"Name 0 to {self.ndim - 1} in the order wanted."
             ) from None
 
@@ -84,12 +84,12 @@ class Shapes:
         >>> Tensor([[1.0], [2.0]]).broadcast_to(2, 3).tolist()
         [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
         """
-        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        wanted = spread(shape)
         try:
-            return self._wrap(np.broadcast_to(self._data, tuple(wanted)))
+            return self._wrap(np.broadcast_to(self._data, wanted))
         except ValueError:
             raise ShapeError(
-                f"broadcast_to{tuple(wanted)} of shape {self.shape}: counted from the right, each length must be that "
+                f"broadcast_to{wanted} of shape {self.shape}: counted from the right, each length must be that "
                 "of the new shape, or 1. Reshape first, so that new axes have length 1."
             ) from None
 

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from bytegrad import kernels
-from bytegrad.arrays import array_of, boolean, differentiable, number, numeric, which_axes
+from bytegrad.arrays import array_of, boolean, differentiable, number, numeric, spread, which_axes
 from bytegrad.composites import Composites
 from bytegrad.edits import Editable, edited, version
 from bytegrad.elements import Elements
@@ -491,7 +491,7 @@ def randn(
     True
     """
     source = witnessed(generator) if seed is None else np.random.default_rng(seed)
-    return wrap(source.standard_normal(_lengths(shape), dtype=np.float32)).requires_grad_(
+    return wrap(source.standard_normal(spread(shape), dtype=np.float32)).requires_grad_(
         requires_grad
     )
 
@@ -502,7 +502,7 @@ def zeros(*shape: Any, requires_grad: bool = False) -> Tensor:
     >>> zeros(2, 3).shape
     (2, 3)
     """
-    return wrap(np.zeros(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(np.zeros(spread(shape), dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def ones(*shape: Any, requires_grad: bool = False) -> Tensor:
@@ -511,7 +511,7 @@ def ones(*shape: Any, requires_grad: bool = False) -> Tensor:
     >>> ones(2).tolist()
     [1.0, 1.0]
     """
-    return wrap(np.ones(_lengths(shape), dtype=np.float32)).requires_grad_(requires_grad)
+    return wrap(np.ones(spread(shape), dtype=np.float32)).requires_grad_(requires_grad)
 
 
 def _span(dtype: np.dtype[Any]) -> tuple[int, int]:
@@ -613,8 +613,3 @@ def _as_array(data: Any, dtype: DTypeLike | None) -> Array:
     if dtype is None and array.dtype.kind != "b":
         dtype = np.float32
     return array if dtype is None else numeric(array.astype(dtype))
-
-
-def _lengths(shape: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return a shape that was given as ints, or as one tuple."""
-    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
