@@ -83,7 +83,8 @@ def test_importing_is_light() -> None:
 
 def test_public_names() -> None:
     assert sorted(bookproof.__all__) == [
-        "Figure", "FigureError", "UnitError", "Verdict", "figure", "right", "self_check", "wrong",
+        "ClaimError", "Figure", "FigureError", "UnitError", "Verdict", "claim", "figure", "right",
+        "self_check", "wrong",
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from nbformat import v4
 
 from bookproof import cache, figures, lock
 from bookproof.__main__ import main
-from bookproof.lock import Locked
+from bookproof.locked import Locked
 from bookproof.units import NBSP
 
 HEAD = "---\nfile_format: mystnb\nkernelspec: {name: python3}\n---\n"

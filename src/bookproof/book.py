@@ -53,16 +53,28 @@ def name(chapter: Path, root: Path) -> str:
 
 
 def records(notebook: NotebookNode) -> list[Record]:
-    """Return what the executed ``notebook`` glued, in the order of its cells."""
-    found = []
+    """Return the figures that the executed ``notebook`` glued, in the order of its cells."""
+    return [record for record in _records(notebook) if not _is_claim(record)]
+
+
+def claims(notebook: NotebookNode) -> dict[str, int]:
+    """Return the claims that held when ``notebook`` ran, each with the number of its code cell."""
+    made = (record for record in _records(notebook) if _is_claim(record))
+    return {record.name.removeprefix("claim:"): record.cell for record in made}
+
+
+def _is_claim(record: Record) -> bool:
+    return record.name.startswith("claim:")
+
+
+def _records(notebook: NotebookNode) -> Iterator[Record]:
     cells = (cell for cell in notebook.cells if cell.cell_type == "code")
     for number, cell in enumerate(cells, 1):
         for output in cell.get("outputs", ()):
             metadata = output.get("metadata", {})
             if "scrapbook" in metadata:
                 key = str(metadata["scrapbook"]["name"])
-                found.append(Record(key, number, metadata.get("bookproof")))
-    return found
+                yield Record(key, number, metadata.get("bookproof"))
 
 
 def _entries(node: object) -> Iterator[str]:

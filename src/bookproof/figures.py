@@ -18,7 +18,7 @@ MIME = "application/papermill.record/text/plain"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 _seen: dict[str, object] = {}
-"""Figure name -> the cell run that made it; forgotten with the kernel."""
+"""Key of a figure or claim -> the cell run that made it; forgotten with the kernel."""
 
 
 class FigureError(ValueError):
@@ -86,15 +86,23 @@ def figure(
     dot_nodes = 1,999  (2n - 1)
     """
     plain = _value(name, value, unit)
-    made = Figure(_name(name), plain, units.checked(unit), formula, spec, measured)
-    _emit(made, str(made))
+    made = Figure(checked_name("figure", name), plain, units.checked(unit), formula, spec, measured)
+    noted = {
+        "value": made.value,
+        "unit": made.unit,
+        "formula": made.formula,
+        "measured": made.measured,
+        "shows": str(made),
+    }
+    emit("figure", name, _guarded(str(made)), noted)
     return made
 
 
-def _name(name: str) -> str:
+def checked_name(kind: str, name: str) -> str:
+    """Return the key ``name`` of a figure or claim, or raise :class:`FigureError`."""
     if not _NAME.fullmatch(name):
         raise FigureError(
-            f"figure({name!r}, …): the name is malformed; a key in the text is made of lower-case "
+            f"{kind}({name!r}, …): the name is malformed; a key in the text is made of lower-case "
             "letters, digits and underscores and starts with a letter; rename it, for example "
             "'linear_x'"
         )
@@ -144,8 +152,8 @@ def _plain(value: object) -> int | float | None:
     return None
 
 
-def _emit(made: Figure, shown: str) -> None:
-    """Publish the record where a kernel listens; do nothing elsewhere."""
+def emit(kind: str, name: str, shown: str, noted: dict[str, Any]) -> None:
+    """Publish the record of a figure or claim where a kernel listens; do nothing elsewhere."""
     try:
         from IPython.core.getipython import get_ipython
     except ImportError:
@@ -153,24 +161,19 @@ def _emit(made: Figure, shown: str) -> None:
     shell = get_ipython()
     if shell is None:
         return
+    key = name if kind == "figure" else f"{kind}:{name}"
     run = _cell_run(shell)
-    if _seen.get(made.name) == run:
+    if _seen.get(key) == run:
         raise FigureError(
-            f"figure({made.name!r}, …) ran twice in one cell; the text could show only one of the "
-            "two values; give each its own name"
+            f"{kind}({name!r}, …) ran twice in one cell; the text could show only one of the two; "
+            "give each its own name"
         )
-    _seen[made.name] = run
+    _seen[key] = run
     shell.display_pub.publish(
-        data={MIME: _guarded(shown)},
+        data={MIME: shown},
         metadata={
-            "scrapbook": {"name": made.name, "mime_prefix": "application/papermill.record/"},
-            "bookproof": {
-                "value": made.value,
-                "unit": made.unit,
-                "formula": made.formula,
-                "measured": made.measured,
-                "shows": shown,
-            },
+            "scrapbook": {"name": key, "mime_prefix": "application/papermill.record/"},
+            "bookproof": noted,
         },
     )
 

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from bookproof.page import Passage
-from bookproof.quantities import GLUE, LITERAL, OBJECT
+from bookproof.quantities import CLAIM, GLUE, LITERAL, OBJECT
 
 # Characters that no reader sees, and the marks of this module, which no text may counterfeit.
-UNSEEN = dict.fromkeys(map(ord, f"\u200b\u200c\u200d\ufeff\u00ad{OBJECT}{LITERAL}{GLUE}"))
+UNSEEN = dict.fromkeys(map(ord, f"\u200b\u200c\u200d\ufeff\u00ad{OBJECT}{LITERAL}{GLUE}{CLAIM}"))
 
 
 class Flat:

@@ -1,31 +1,32 @@
-"""The lock: what every figure of the book was when somebody last looked at it.
+"""The lock: what every figure and claim of the book was when somebody last looked at it.
 
 ``book/figures.lock`` holds one line a figure. A figure that changes is a line that changes: it is
 reviewed as a difference and accepted by ``python -m bookproof lock``, and never slips through.
-Of a measured figure the lock holds only that it exists.
+Of a measured figure the lock holds only that it exists; of a claim its words and its assertion.
 """
 
-import json
-import math
 import os
 import re
 import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
 
-from bookproof import book, cache
+from bookproof import book, cache, prose
+from bookproof.claims import assertions
+from bookproof.locked import CLAIM, Entry, Locked, LockedClaim, toml
+from bookproof.page import Page
 from bookproof.units import NBSP
 
 FILE = Path("book", "figures.lock")
 
 _HEADER = """\
-# Every figure of the book, as it was last accepted. Written by `make lock`; do not edit.
-# A changed line here is a number that changes for the reader: review it as such.
+# Every figure and claim of the book, as last accepted. Written by `make lock`; do not edit.
+# A changed line here is a number or a sentence that changes for the reader: review it as such.
 """
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -35,47 +36,18 @@ class LockError(ValueError):
     """The lock file does not say what a lock says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Locked:
-    """One figure as the lock keeps it; ``cell`` is where it was made, and is not kept."""
-
-    unit: str
-    formula: str
-    shows: str = ""
-    value: int | float | str = ""
-    measured: bool = False
-    cell: int = 0
-
-    def same(self, other: "Locked") -> bool:
-        """Return whether the two say the same, but for the noise of another processor."""
-        if replace(self, value=0, cell=0) != replace(other, value=0, cell=0):
-            return False
-        if isinstance(self.value, str) or isinstance(other.value, str):
-            return self.value == other.value
-        return math.isclose(self.value, other.value, rel_tol=1e-9)
-
-    def line(self) -> str:
-        """Return the figure as an inline table of TOML."""
-        kept: dict[str, int | float | str | bool] = {"unit": self.unit, "formula": self.formula}
-        if self.measured:
-            kept = {key: text for key, text in kept.items() if text} | {"measured": True}
-        else:
-            kept = {"shows": self.shows, "value": self.value} | {k: t for k, t in kept.items() if t}
-        return "{" + ", ".join(f"{key} = {_toml(value)}" for key, value in kept.items()) + "}"
-
-
-Figures = Mapping[str, Mapping[str, Locked]]
-"""Chapter -> key -> figure."""
+Figures = Mapping[str, Mapping[str, Entry]]
+"""Chapter -> key -> figure, claim or picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One figure that is not what the lock says: changed, new or gone."""
+    """One entry that is not what the lock says: changed, new or gone."""
 
     chapter: str
     name: str
-    old: Locked | None
-    new: Locked | None
+    old: Entry | None
+    new: Entry | None
 
     def __str__(self) -> str:
         """Return where the figure is made, its key, and old \u2192 new."""
@@ -86,13 +58,10 @@ class Difference:
         if self.old is None or self.new is None:
             only = self.new or self.old
             assert only is not None, "a difference has at least one side"
-            return f"{'new' if self.old is None else 'gone'}, {_said(only)}"
-        if _said(self.old) != _said(self.new):
-            return f"{_said(self.old)} \u2192 {_said(self.new)}"
-        parts = ("value", "unit", "formula")
-        pairs = ((part, getattr(self.old, part), getattr(self.new, part)) for part in parts)
-        changed = "; ".join(f"{part} {a!r} \u2192 {b!r}" for part, a, b in pairs if a != b)
-        return f"{_said(self.new)}, but {changed}"
+            return f"{'new' if self.old is None else 'gone'}, {only.said()}"
+        if type(self.old) is not type(self.new) or self.old.said() != self.new.said():
+            return f"{self.old.said()} \u2192 {self.new.said()}"
+        return f"{self.new.said()}, but {self.new.details(self.old)}"
 
 
 def figures(notebook: NotebookNode) -> dict[str, Locked]:
@@ -116,18 +85,36 @@ def figures(notebook: NotebookNode) -> dict[str, Locked]:
     return found
 
 
-def collect(root: Path) -> dict[str, dict[str, Locked]]:
-    """Return the figures of the book at ``root`` as it was last built, or raise ``NotBuilt``."""
+def claims(notebook: NotebookNode, page: Page) -> dict[str, LockedClaim]:
+    """Return the claims that held when ``notebook`` ran, with the words of ``page`` they bear out."""
+    asserted = {name: what for cell in page.cells for name, what, _ in assertions(cell.source)}
+    return {
+        CLAIM + name: LockedClaim(
+            tuple(claim.words for claim in page.claims if claim.name == name),
+            asserted.get(name, ""),
+            cell,
+        )
+        for name, cell in book.claims(notebook).items()
+    }
+
+
+def entries(path: Path) -> dict[str, Entry]:
+    """Return all that the lock keeps of the built chapter at ``path``, or raise ``NotBuilt``."""
+    notebook = cache.executed(path)
+    page = prose.read(path.read_text(encoding="utf-8"))
+    return {**figures(notebook), **claims(notebook, page)}
+
+
+def collect(root: Path) -> dict[str, dict[str, Entry]]:
+    """Return what the book at ``root`` states as it was last built, or raise ``NotBuilt``."""
     found = {}
     for path in book.chapters(root):
-        if cache.is_notebook(path):
-            made = figures(cache.executed(path))
-            if made:
-                found[book.name(path, root)] = made
+        if cache.is_notebook(path) and (made := entries(path)):
+            found[book.name(path, root)] = made
     return found
 
 
-def read(root: Path) -> dict[str, dict[str, Locked]]:
+def read(root: Path) -> dict[str, dict[str, Entry]]:
     """Return what the lock of the book at ``root`` says; nothing if there is none yet."""
     path = root / FILE
     if not path.is_file():
@@ -135,9 +122,7 @@ def read(root: Path) -> dict[str, dict[str, Locked]]:
     try:
         chapters: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(path.read_text("utf-8"))
         return {
-            chapter: {
-                key: Locked(**{"unit": "", "formula": ""} | kept) for key, kept in made.items()
-            }
+            chapter: {key: _entry(key, kept) for key, kept in made.items()}
             for chapter, made in chapters.items()
         }
     except (tomllib.TOMLDecodeError, TypeError, AttributeError) as error:
@@ -145,6 +130,12 @@ def read(root: Path) -> dict[str, dict[str, Locked]]:
             f"{FILE.as_posix()} cannot be read as a lock ({error}); it is written by a program and "
             "was edited or merged by hand; write it again: make lock"
         ) from None
+
+
+def _entry(key: str, kept: dict[str, Any]) -> Entry:
+    if key.startswith(CLAIM):
+        return LockedClaim(**kept | {"says": tuple(kept["says"])})
+    return Locked(**{"unit": "", "formula": ""} | kept)
 
 
 def differences(old: Figures, new: Figures) -> list[Difference]:
@@ -166,11 +157,16 @@ def render(new: Figures, old: Figures | None = None) -> str:
     parts = [_HEADER]
     for chapter in sorted(new):
         before = (old or {}).get(chapter, {})
-        parts.append(f"\n[{chapter if _BARE_KEY.fullmatch(chapter) else _toml(chapter)}]\n")
+        parts.append(f"\n[{_key(chapter)}]\n")
         for key, locked in sorted(new[chapter].items()):
             kept = before.get(key)
-            parts.append(f"{key} = {(kept if kept and kept.same(locked) else locked).line()}\n")
+            said = kept if kept and kept.same(locked) else locked
+            parts.append(f"{_key(key)} = {said.line()}\n")
     return "".join(parts)
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else toml(name)
 
 
 def write(root: Path, new: Figures) -> None:
@@ -192,17 +188,6 @@ def write(root: Path, new: Figures) -> None:
         raise
 
 
-def _said(locked: Locked) -> str:
-    return "measured" if locked.measured else locked.shows
-
-
 def _rounded(value: int | float | str) -> int | float | str:
     """Return ``value`` without the digits in which two processors differ."""
     return float(f"{value:.12g}") if isinstance(value, float) else value
-
-
-def _toml(value: int | float | str | bool) -> str:
-    """Return ``value`` as TOML; its basic strings and JSON's differ in one character."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return "true" if value is True else repr(value)

@@ -35,6 +35,15 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
+class Claimed:
+    """Words that the text marks as borne out by the claim of that name."""
+
+    name: str
+    words: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Inclusion:
     """A file whose text the build puts in this place."""
 
@@ -78,6 +87,7 @@ class Page:
     front: dict[str, object] = field(default_factory=dict)
     passages: list[Passage] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
+    claims: list[Claimed] = field(default_factory=list)
     inclusions: list[Inclusion] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)

@@ -27,9 +27,9 @@ from bookproof.directives import (
 )
 from bookproof.flat import UNSEEN, Flat
 from bookproof.markup import Html
-from bookproof.page import Cell, Inclusion, Listing, Page, Picture, Use
+from bookproof.page import Cell, Claimed, Inclusion, Listing, Page, Picture, Use
 from bookproof.printed import printed
-from bookproof.quantities import GLUE, LITERAL, OBJECT
+from bookproof.quantities import CLAIM, GLUE, LITERAL, OBJECT
 
 EXTENSIONS = (
     "amsmath",
@@ -55,7 +55,7 @@ _READ = """
 _PROSE_ROLES = frozenset(_READ.split())
 """Roles whose whole text the reader reads; of any other only an explicit title is prose."""
 
-_TITLED = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
+_TITLED = re.compile(r"(.+?)\s*<([^<>]*)>", re.DOTALL)
 
 
 # Code or mathematics that is nothing but a number, with or without a unit, is prose in disguise.
@@ -188,6 +188,11 @@ class _Reader:
         if name.startswith("glue"):
             self.use(content, line)
             flat.add(GLUE, line)
+            return
+        if name == "claim":
+            words, key = (titled[1], titled[2]) if titled else (content, "")
+            self.page.claims.append(Claimed(key.strip(), " ".join(words.split()), line))
+            flat.add(CLAIM, line)
             return
         if name in _PROSE_ROLES:
             flat.say(content, line)
