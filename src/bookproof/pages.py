@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bookproof import resolved
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -49,13 +50,10 @@ def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
 
 
 def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the executed notebook for download, also where there is no launch button."""
-    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
-    if "kernelspec" not in app.env.metadata.get(page, {}) or not executed.is_file():
+    """Offer the resolved notebook for download, also where there is no launch button."""
+    if doctree is None or "kernelspec" not in app.env.metadata.get(page, {}):
         return
-    target = Path(app.outdir, "_sources", f"{page}.ipynb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(executed, target)
+    resolved.publish(app, page, doctree)
     context["ipynb_source"] = f"{page}.ipynb"
 
 
