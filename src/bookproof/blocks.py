@@ -24,7 +24,7 @@ _FOLDED = {"dropdown", "toggle", "toggle-shown"}
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The first line of a section: a cell of Markdown begins here."""
+    """The first line of a section or an exercise: a cell of Markdown begins here."""
 
     text: str
 
@@ -114,8 +114,11 @@ class Blocks:
 
     def _titled(self, child: nodes.Node) -> list[Block]:
         if isinstance(child, nodes.title):
-            return [Heading("#" * min(self._depth, 6) + " " + self.spans.of(child))]
+            return [self._heading(self.spans.of(child), self._depth)]
         return self._one(child) if not self._is_inline(child) else [self.spans.one(child)]
+
+    def _heading(self, text: str, depth: int) -> Heading:
+        return Heading("#" * min(depth, 6) + " " + text)
 
     def _paragraph(self, node: nodes.Element) -> list[Block]:
         text = self.spans.of(node).strip()
@@ -129,7 +132,7 @@ class Blocks:
 
     def _literal_block(self, node: nodes.Element) -> list[Block]:
         language = node.get("language", "")
-        return [fenced(node.astext(), _LANGUAGES.get(language, language))]
+        return [fenced(node.astext().rstrip("\n"), _LANGUAGES.get(language, language))]
 
     _doctest_block = _literal_block
 
@@ -176,10 +179,9 @@ class Blocks:
         made = []
         for item, mark in zip(items, marks, strict=True):
             assert isinstance(item, nodes.Element)
-            text = self._joined(item)
-            made.append(mark + text.replace("\n", "\n" + " " * len(mark)))
-        loose = any("\n\n" in item for item in made)
-        return [re.sub(r" +$", "", ("\n\n" if loose else "\n").join(made), flags=re.MULTILINE)]
+            made.append(_hung(mark, self._joined(item)))
+        loose = any("\n\n" in text for text in made)
+        return [("\n\n" if loose else "\n").join(made)]
 
     def _joined(self, node: nodes.Element) -> str:
         """Return the children as one text; a code cell cannot stand where that is asked for."""
@@ -206,7 +208,7 @@ class Blocks:
             ]
             said = [self._joined(part) for part in item if isinstance(part, nodes.definition)]
             text = ", ".join(f"**{term}**" for term in terms) + ": " + "\n\n".join(said)
-            made.append("- " + text.replace("\n", "\n  "))
+            made.append(_hung("- ", text))
         return ["\n".join(made)]
 
     def _glossary(self, node: nodes.Element) -> list[Block]:
@@ -297,7 +299,7 @@ class Blocks:
         assert isinstance(title, nodes.Element)
         number = self.number("exercise", node)
         named = title.get("title", "").replace("%s", number) + self.spans.of(title)
-        return [f"**{named.strip()}**", *self._without(node, title)]
+        return [self._heading(named.strip(), self._depth + 1), *self._without(node, title)]
 
     _exercise_enumerable_node = _exercise_node
 
@@ -371,6 +373,11 @@ def _each_run(blocks: Iterable[Block], wrap: Callable[[str], str]) -> Iterator[B
                 yield wrap("\n\n".join(texts))
         else:
             yield from run
+
+
+def _hung(mark: str, text: str) -> str:
+    """Return ``text`` as an item of a list: below its mark, each line in from the margin."""
+    return mark + re.sub(r"\n(?=[^\n])", "\n" + " " * len(mark), text)
 
 
 def _guarded(text: str) -> str:

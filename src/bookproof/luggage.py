@@ -4,7 +4,7 @@ In a checkout of the course the cell goes to the book's folder. Elsewhere it unp
 folder of its own: the packages of the course that the chapter imports, and the data that it reads. The
 files travel as an xz-compressed zip in base64 inside the code, because code is all that a kernel sees of
 its notebook (attachments reach only the page), and because the letters of base64 mean nothing to
-IPython. So nothing is downloaded.
+IPython; on one line, because not every viewer folds the cell. So nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from textwrap import fill
 
 from nbformat import NotebookNode
 
@@ -36,7 +35,7 @@ _SETUP = '''\
 # @title Setup: run this cell first, and leave it folded. It lets the notebook run anywhere, without a network.
 # In a checkout of the course it goes to the book's folder. Elsewhere it unpacks what the chapter needs of the
 # course, and carries along below, into a folder that is deleted with the kernel.
-def set_up(files):
+def set_up():
     import base64, importlib.util, io, lzma, os, pathlib, sys, tempfile, zipfile
 
     wanted = {wanted}
@@ -54,16 +53,20 @@ def set_up(files):
     if course is None:
         set_up.folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         course = pathlib.Path(set_up.folder.name)
-        archive = lzma.decompress(base64.b64decode(files))
+        archive = lzma.decompress(base64.b64decode(set_up.files))
         zipfile.ZipFile(io.BytesIO(archive)).extractall(course)
     if any(importlib.util.find_spec(name) is None for name in {packages}):
         sys.path.insert(0, str(course / "src"))
-    os.chdir(course / {folder!r})
+        # For the programs that a cell starts.
+        paths = [str(course / "src"), os.environ.get("PYTHONPATH", "")]
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    folder = course / {folder!r}
+    folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(folder)
 
 
-set_up("""
-{files}
-""")'''
+set_up.files = "{files}"
+set_up()'''
 
 
 def setup_cell(notebook: NotebookNode, root: Path, page: str) -> str:
@@ -74,13 +77,12 @@ def setup_cell(notebook: NotebookNode, root: Path, page: str) -> str:
     packages = sorted({name.split("/")[1] for name in packed if name.startswith("src/")})
     folder = Path(page).parent.as_posix()
     own = next((f"src/{name}" for name in packages if (root / "src" / name).is_dir()), folder)
-    text = base64.b64encode(_archive(packed)).decode("ascii")
     return _SETUP.format(
         wanted=wanted([*cells, *programs], packages, root / REQUIREMENTS),
         marks=("_toc.yml", own),
         packages=tuple(packages),
         folder=folder,
-        files=fill(text, 119),
+        files=base64.b64encode(_archive(packed)).decode("ascii"),
     )
 
 

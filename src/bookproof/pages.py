@@ -50,11 +50,19 @@ def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
 
 
 def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the resolved notebook for download, also where there is no launch button."""
-    if doctree is None or "kernelspec" not in app.env.metadata.get(page, {}):
-        return
-    resolved.publish(app, page, doctree)
-    context["ipynb_source"] = f"{page}.ipynb"
+    """Offer the chapter's notebook for download, also where there is no launch button."""
+    if _is_chapter(app, page, doctree):
+        context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _publish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Put the resolved notebook where the button leads; the theme may have copied another there."""
+    if _is_chapter(app, page, doctree):
+        resolved.publish(app, page, doctree)
+
+
+def _is_chapter(app: Sphinx, page: str, doctree: Any) -> bool:
+    return doctree is not None and "kernelspec" in app.env.metadata.get(page, {})
 
 
 def _summaries(
@@ -84,5 +92,6 @@ def _forget(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the hooks; the theme adds its buttons at priority 501."""
     app.connect("html-page-context", _download, priority=500)
+    app.connect("html-page-context", _publish, priority=600)
     app.connect("build-finished", _forget)
     app.connect("html-page-context", _summaries)

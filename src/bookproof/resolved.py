@@ -18,6 +18,7 @@ from sphinx.util import logging
 
 from bookproof import cache, luggage
 from bookproof.blocks import Block, Blocks, Code, Heading, Line
+from bookproof.execution import publishable
 from bookproof.spans import Links
 
 if TYPE_CHECKING:
@@ -48,13 +49,12 @@ def place(root: Path, page: str) -> Path:
 def publish(app: Sphinx, page: str, doctree: nodes.document) -> Path:
     """Write the notebook of a resolved page that was run, and return where."""
     root = Path(app.srcdir)
-    executed = root / "_build" / "jupyter_execute" / f"{page}.ipynb"
-    notebook = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
-    text = page_blocks(app, page, doctree)
-    made = compose(notebook, text)
-    chapter = cache.read(Path(app.env.doc2path(page)), root)
-    made.cells.insert(0, first_cell(chapter, root, page))
-    made.metadata[FIELD] = {"key": cache.key(chapter, root), "page": page}
+    # What myst-nb leaves in _build/jupyter_execute has lost its figures' records.
+    notebook = cache.executed(app.env.doc2path(page))
+    publishable(notebook)
+    made = compose(notebook, page_blocks(app, page, doctree))
+    made.cells.insert(0, first_cell(notebook, root, page))
+    made.metadata[FIELD] = {"key": cache.key(notebook, root), "page": page}
     target = Path(app.outdir, "_sources", f"{page}.ipynb")
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.validate(made)
