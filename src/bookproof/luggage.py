@@ -31,7 +31,7 @@ HOME = Path(__file__).parents[1]
 
 REQUIREMENTS = "requirements.txt"
 
-_SETUP = '''\
+_SETUP = """\
 # @title Setup: run this cell first, and leave it folded. It lets the notebook run anywhere, without a network.
 # In a checkout of the course it goes to the book's folder. Elsewhere it unpacks what the chapter needs of the
 # course, and carries along below, into a folder that is deleted with the kernel.
@@ -66,7 +66,7 @@ def set_up():
 
 
 set_up.files = "{files}"
-set_up()'''
+set_up()"""
 
 
 def setup_cell(notebook: NotebookNode, root: Path, page: str) -> str:
