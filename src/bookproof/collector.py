@@ -24,7 +24,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache, resolved
+from bookproof import cache
 from bookproof.course import CourseError, find_root
 
 _MEASURED = {"text/plain": "a measured figure"}
@@ -37,6 +37,9 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
     def collect(self) -> Iterable[pytest.Item]:
         """One item a code cell of the published notebook, whose outputs are the reference."""
+        # Every run of pytest loads this plugin, and with that module comes Sphinx.
+        from bookproof import resolved
+
         try:
             root = find_root(self.path.parent)
             notebook = (
