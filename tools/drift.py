@@ -26,6 +26,7 @@ TABLE = ROOT / "tests" / "drifts.toml"
 RECORD = ROOT / "book" / "drifts.json"
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+PATIENCE = 300  # seconds; a check that hangs says nothing
 NOT_AS_LOCKED = re.compile(r"^[1-9]\d* \w+ not as locked", re.MULTILINE)
 
 
@@ -155,8 +156,16 @@ class Copy:
         return status != 0
 
     def _run(self, command: tuple[str, ...], rest: str) -> tuple[int, str]:
-        done = subprocess.run(
-            [sys.executable, *command, *rest.split()],
+        words = [sys.executable, *command, *rest.split()]
+        try:
+            done = self._done(words)
+        except subprocess.TimeoutExpired:
+            raise DriftError(f"{' '.join(words[1:])} did not end in {PATIENCE} s") from None
+        return done.returncode, COLOUR.sub("", done.stdout)
+
+    def _done(self, words: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            words,
             cwd=self.root,
             env={
                 **os.environ,
@@ -169,8 +178,8 @@ class Copy:
             encoding="utf-8",
             errors="replace",
             check=False,
+            timeout=PATIENCE,
         )
-        return done.returncode, COLOUR.sub("", done.stdout)
 
 
 _PYTEST = ("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "--tb=short", "-x")
@@ -238,7 +247,8 @@ def control(drifts: list[Drift], copies: list[Copy]) -> None:
     """Raise `DriftError` if a check is red with nothing planted: it would prove nothing of a drift."""
     checks = sorted({check for drift in drifts for check in drift.checks})
     unplanted = [Drift("control", check, (), (check,)) for check in checks]
-    for each in outcomes(unplanted, copies):
+    for number, each in enumerate(outcomes(unplanted, copies), 1):
+        print(f"[{number}/{len(checks)}] green with nothing planted? {each.drift}", flush=True)
         if each.caught:
             raise DriftError(f"{each.drift} is red with nothing planted, so it proves nothing")
 
