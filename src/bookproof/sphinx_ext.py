@@ -4,7 +4,10 @@
 * chapters run under a key that their engine is part of (`bookproof.cache`, `bookproof.execution`);
 * formulas are typeset while building (`bookproof.mathematics`);
 * pages ask no other host and work without a mouse (`bookproof.pages`);
-* each page says at its foot how much of it ran (`bookproof.footer`);
+* each cell has a place that a link can lead to (`bookproof.anchors`), and each figure and claim of the
+  text leads there (`bookproof.ties`);
+* each page says at its foot how much of it ran, and one page says it of the whole book
+  (`bookproof.facts`, `bookproof.footer`, `bookproof.status`);
 * the role ``{given}`16 GB`​`` marks a premise: a number that is typed because the question sets it.
 """
 
@@ -17,7 +20,19 @@ from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bookproof import cache, course, execution, footer, mathematics, pages, repository
+from bookproof import (
+    anchors,
+    cache,
+    course,
+    execution,
+    facts,
+    footer,
+    mathematics,
+    pages,
+    repository,
+    status,
+    ties,
+)
 
 if TYPE_CHECKING:
     from docutils.parsers.rst.states import Inliner
@@ -81,7 +96,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
-    footer.setup(app)
+    for part in (anchors, ties, facts, footer, status):
+        part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
     # Jupyter Book always sets this value of an extension that the book leaves out.
     app.add_config_value("comments_config", {}, "html", types=dict)
