@@ -18,10 +18,6 @@ LITERAL = "\u2060"
 GLUE = "\ufff9"
 """Stands for a figure that a glue role shows."""
 
-CLAIM = "\ufffa"
-"""Stands for words that a claim in a cell bears out."""
-
-
 _GROUPED = r"\d{1,3}(?:[,\u202f\u2009]\d{3})+(?:\.\d+)?"
 _NUM = rf"(?:{_GROUPED}|\d+(?:\.\d+)?|\.\d+)(?:[eE][-+\u2212]?\d+)?"
 _MAGNITUDE = r"(?:[\s-](?:hundred|thousand|million|billion|trillion)s?)?"
@@ -89,7 +85,7 @@ _WORD_UNIT = re.compile(
     rf"\b(?i:(?:zero|{_WORD})[\s-](?:{_SIZES}|{_TIMES}|{_NAMES})|one (?:percent|per cent))(?!\w)"
 )
 
-_OBJECTS = OBJECT + GLUE + CLAIM
+_OBJECTS = OBJECT + GLUE
 # An operand after the sign makes a shape of it: 32 x 512, 32 x N, 32 x {role}.
 _OPERAND = rf"\s*(?:\d|[{_OBJECTS}{LITERAL}(\[]|[B-HJ-Zb-z](?!\w))"
 _TERM = r"[-+*/^=\u2212]"  # before or after "2x" it makes algebra of it
