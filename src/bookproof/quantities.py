@@ -146,6 +146,7 @@ class Typed:
     """A number found in prose: its place in the flat text, its words, and the rule it breaks."""
 
     start: int
+    end: int
     seen: str
     rule: str
 
@@ -153,7 +154,8 @@ class Typed:
 def sizes(text: str, *, formula: bool = False) -> list[Typed]:
     """Return the sizes in bytes in ``text``, which is no prose: a printed string or a formula."""
     pattern = _TEX_SIZE if formula else _SIZE
-    return [Typed(hit.start(), hit[0].strip(), "typed-number") for hit in pattern.finditer(text)]
+    hits = pattern.finditer(text)
+    return [Typed(hit.start(), hit.end(), hit[0].strip(), "typed-number") for hit in hits]
 
 
 def typed(text: str) -> list[Typed]:
@@ -172,7 +174,7 @@ def typed(text: str) -> list[Typed]:
         if text[match.end() : match.end() + 1] == GLUE:
             seen += "{glue:text}`\u2026`"
         skipped = len(match[0]) - len(match[0].lstrip())
-        result.append(Typed(match.start() + skipped, seen, rule))
+        result.append(Typed(match.start() + skipped, end, seen, rule))
     return result
 
 
