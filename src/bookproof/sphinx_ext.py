@@ -74,6 +74,19 @@ def _given(
     return [nodes.inline(rawtext, text, classes=["given"])], []
 
 
+def _claim(
+    name: str,
+    rawtext: str,
+    text: str,
+    lineno: int,
+    inliner: Inliner,
+    options: Any = None,
+    content: Any = None,
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """The role `claim`: the words before the name of the claim."""
+    return [nodes.inline(rawtext, text.partition("<")[0].strip(), classes=["claim"])], []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect everything."""
     execution.install()
@@ -84,6 +97,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Jupyter Book always sets this value of an extension that the book leaves out.
     app.add_config_value("comments_config", {}, "html", types=dict)
     app.add_role("given", _given)
+    app.add_role("claim", _claim)
     # Before the extensions that read the theme's options and the site's name.
     app.connect("config-inited", _from_course, priority=100)
     app.connect("doctree-read", _depends)
