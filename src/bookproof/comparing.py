@@ -15,7 +15,7 @@ _COMPARED = """
     more less fewer most least fewest largest smallest biggest longest shortest highest lowest
     fastest slowest fit fits exceed exceeds suffice suffices outgrow outgrows
     twice thrice half halve halves halved double doubles doubled triple triples tripled quadruples
-    only equal equals identical agree agrees none
+    only equal equals identical agree agrees
 """
 _CHANGED = "grow grows grew shrink shrinks shrank rise rises rose fall falls fell"
 
@@ -25,15 +25,19 @@ def _any(words: str) -> str:
 
 
 # What looks alike and compares nothing: "the larger unit" says which one is meant, and so does
-# "the same call"; "no longer" and "more than once" speak of time; "how fast it grows" asks; and in
-# "{glue} times as fast as" or "they differ by {glue}" it is the figure that compares.
+# "the same call"; "needs none of them" and "does the same" explain; "no longer" and "more than once"
+# speak of time; "how fast it grows" asks; and in "{glue} times as fast as" or "they differ by {glue}"
+# it is the figure that compares.
 _WORD = re.compile(
     rf"(?<!\bthe )(?<!\bno )(?<!\bany ){_any(_ADJECTIVES)}|{_any(_ADJECTIVES)}(?= than\b)"
     rf"|(?<!\bonce )(?<!\bany ){_any(_COMPARED)}(?! than once)"
     rf"|{_any(_CHANGED)}"
     r"|(?<!\btimes )\bas (?:many|much|few|large|small|long|fast|often|high|low|wide|deep) as\b"
-    r"|\bsame(?= (?:as|number|size|amount|count|bytes|share|length|price|everywhere)\b|[.,;:)]|$)"
-    r"|\bdiffers?\b(?! by\b)",
+    r"|(?:(?<!\w )|(?<=\band )|(?<=\bbut )|(?<=\bthat ))\bnone\b"
+    r"|(?<!\bdoes the )(?<!\bdo the )\bsame(?= (?:as|number|size|amount|count|bytes|share|length|price|everywhere)\b|[.,;:)]|$)"
+    r"|\bdiffers?\b(?! by\b)"
+    rf"|\bup to(?= {GLUE})|\b(?:a little|just|well|far|slightly) (?:under|over|above|below)\b"
+    r"|\b(?:keeps?|saves?|costs?|adds?|takes?) nothing\b",
     re.IGNORECASE,
 )
 _ASKED = re.compile(r"\bhow \w+(?: \S+){0,3} $")
