@@ -23,7 +23,7 @@ def run(root: Path, command: str) -> subprocess.CompletedProcess[str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "PYTEST_"))}
     return subprocess.run(
-        ["sh", "-c", command],
+        ["sh", "-ec", f"{EXPORT}\n{command}"],
         cwd=root,
         env=kept | {"PATH": programs},
         stdin=subprocess.DEVNULL,
@@ -51,7 +51,7 @@ def adopted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-COMMANDS = [line for line in blocks("console")[1].splitlines() if line]
+EXPORT, *COMMANDS = blocks("console")[1].splitlines()
 
 
 def test_the_commands_are_green_in_their_order(adopted: Path) -> None:

@@ -99,8 +99,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     for part in (anchors, ties, facts, footer, status):
         part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
-    # Jupyter Book always sets this value of an extension that the book leaves out.
-    app.add_config_value("comments_config", {}, "html", types=dict)
+    if "comments_config" not in app.config:
+        # Jupyter Book always sets this value, also where a book leaves out the extension that it is of.
+        app.add_config_value("comments_config", {}, "html", types=dict)
     app.add_role("given", _given)
     # Before the extensions that read the theme's options and the site's name.
     app.connect("config-inited", _from_course, priority=100)
