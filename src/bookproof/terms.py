@@ -30,7 +30,7 @@ def terms(page: Page, glossary: Collection[str]) -> Iterator[_Found]:
                 yield passage.line(mark.start), "undefined-term", told("undefined-term", seen)
             elif passage.running:
                 linked.setdefault(known[mark.name.casefold()], (at, mark.start))
-    if not page.glossary:
+    if glossary and not page.glossary:
         yield from _early(page, tuple(glossary), linked)
 
 
