@@ -17,6 +17,7 @@ _COMPARED = """
     twice thrice half halve halves halved double doubles doubled triple triples tripled quadruples
     only equal equals identical agree agrees
 """
+_AMOUNTS = "as number size amount count bytes share length price"
 _CHANGED = "grow grows grew shrink shrinks shrank rise rises rose fall falls fell"
 
 
@@ -34,7 +35,7 @@ _WORD = re.compile(
     rf"|{_any(_CHANGED)}"
     r"|(?<!\btimes )\bas (?:many|much|few|large|small|long|fast|often|high|low|wide|deep) as\b"
     r"|(?:(?<!\w )|(?<=\band )|(?<=\bbut )|(?<=\bthat ))\bnone\b"
-    r"|(?<!\bdoes the )(?<!\bdo the )\bsame(?= (?:as|number|size|amount|count|bytes|share|length|price|everywhere)\b|[.,;:)]|$)"
+    rf"|(?<!\bdoes the )(?<!\bdo the )\bsame(?= {_any(_AMOUNTS)}|[.,;:)]|$)"
     r"|\bdiffers?\b(?! by\b)"
     rf"|\bup to(?= {GLUE})|\b(?:a little|just|well|far|slightly) (?:under|over|above|below)\b"
     r"|\b(?:keeps?|saves?|costs?|adds?|takes?) nothing\b",

@@ -69,6 +69,8 @@ def _unknown(code: str, spoken: Spoken, of_torch: bool) -> Unknown | None:
             return _looked_up(found[2], keys) if found[2] else None
     if _FILE.fullmatch(code) and not _known_expression(code, spoken):
         return None if spoken.vocabulary.is_file(code, spoken.folder) else Unknown(code)
+    if " " in code and code in spoken.code:
+        return None  # word for word in a cell, or in what one printed
     tree = _parsed(code)
     if tree is not None and not _HYPHENED.fullmatch(code):
         return _in_expression(tree, spoken, of_torch)
@@ -150,9 +152,7 @@ def _chain(
 
 
 def _in_words(code: str, spoken: Spoken) -> Unknown | None:
-    """Look up what is no Python: as a whole in the chapter's code, else word by word."""
-    if code in spoken.code:
-        return None
+    """Look up what is no Python, word by word."""
     if _HYPHENED.fullmatch(code):
         return _looked_up(code, TAGS | spoken.vocabulary.keys)
     for word in _WORD.findall(code):

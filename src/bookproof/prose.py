@@ -30,6 +30,7 @@ from bookproof.markup import Html
 from bookproof.page import Cell, Claimed, Inclusion, Listing, Page, Picture, Use
 from bookproof.printed import printed
 from bookproof.quantities import GLUE, LITERAL, OBJECT
+from bookproof.units import SCALES
 
 EXTENSIONS = (
     "amsmath",
@@ -177,7 +178,7 @@ class _Reader:
             elif token.type in ("softbreak", "hardbreak"):
                 flat.add(" ", at)
             elif token.type == "code_inline":
-                flat.add(_undisguised(token.content), at)
+                flat.add(_undisguised(token.content, flat), at)
                 flat.mark("code", flat.length - len(flat.parts[-1]), token.content)
             elif token.type.startswith("math"):
                 self.formula(token.content, at, flat)
@@ -237,7 +238,7 @@ class _Reader:
     def formula(self, content: str, line: int, flat: Flat | None = None) -> None:
         """Read a formula: as prose if it is a number in disguise, else for sizes alone."""
         self.page.formulas.append(content)
-        plain = _undisguised(_plain_tex(content)) if flat else OBJECT
+        plain = _undisguised(_plain_tex(content), flat) if flat else OBJECT
         if flat:
             flat.add(plain, line)
         if plain == OBJECT:
@@ -318,9 +319,11 @@ class _Reader:
             self.card = outside
 
 
-def _undisguised(content: str) -> str:
-    """Return a number that only looks like code, marked as such; else the mark of an object."""
+def _undisguised(content: str, flat: Flat) -> str:
+    """Return what only looks like code, a number or a figure's unit; else the mark of an object."""
     content = content.translate(UNSEEN)
+    if content.strip() in SCALES and "".join(flat.parts).rstrip().endswith(GLUE):
+        return content.strip()
     return LITERAL + content.strip() if _DISGUISED.fullmatch(content) else OBJECT
 
 

@@ -8,6 +8,7 @@ import builtins
 import importlib
 import inspect
 import json
+import os
 import pkgutil
 import posixpath
 import re
@@ -126,9 +127,12 @@ class Vocabulary:
 
     @cached_property
     def _files(self) -> frozenset[str]:
-        below = self.root.rglob("*")
-        seen = (path.relative_to(self.root) for path in below)
-        return frozenset(path.as_posix() for path in seen if not _UNSEEN & set(path.parts))
+        found = set()
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if name not in _UNSEEN]
+            here = Path(folder).relative_to(self.root)
+            found |= {(here / name).as_posix() for name in [*folders, *names]}
+        return frozenset(found)
 
     def is_file(self, name: str, folder: str) -> bool:
         """Return whether ``name`` is a file: from the root, beside the page, or anywhere by its name."""
@@ -188,8 +192,9 @@ class Spoken:
 
     def name(self, name: str, own: Iterable[str], of_torch: bool) -> Found:
         """Look up a name that stands alone."""
-        known = self._names
-        if name in known or name in own or (len(name) == 1 and name in self.letters):
+        # A letter means what this chapter lets it mean; elsewhere it may mean anything.
+        known = self._names if len(name) > 1 else self.defined.every | self.letters
+        if name in known or name in own:
             return None
         torch = self.vocabulary.torch
         if of_torch and (torch is None or any(full.endswith(f".{name}") for full in torch)):
