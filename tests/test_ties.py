@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from bs4 import BeautifulSoup, Tag
@@ -78,6 +79,21 @@ answer() + 1
 """
 )
 STATUS = "# Proof\n\n```{proof-of-build}\n```\n"
+# The contrast of each text with the nearest ground that is painted.
+CONTRASTS = """() => {
+  const parts = colour => colour.match(/[\\d.]+/g).map(Number);
+  const ground = e => {
+    const [r, g, b, a = 1] = parts(getComputedStyle(e).backgroundColor);
+    return a === 1 || !e.parentElement ? [r, g, b] : ground(e.parentElement);
+  };
+  const light = rgb => rgb.map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  return [...document.querySelectorAll(".tie > a, .tie-how, .tie-where")].map(e => {
+    const two = [light(parts(getComputedStyle(e).color).slice(0, 3)), light(ground(e))];
+    return (Math.max(...two) + 0.05) / (Math.min(...two) + 0.05);
+  });
+}"""
 COLUMNS = ("cells", "folded", "figures", "places", "claims", "exercises")
 
 
@@ -243,6 +259,18 @@ def test_the_note_comes_with_pointer_and_focus_and_goes_with_them(page: Page) ->
     expect(said).to_be_hidden()
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_and_notes_stand_out_from_their_ground(
+    tiny: TinyBook, browser: Browser, theme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(color_scheme=theme)
+    page.goto((tiny.root / "_build/html/book/tied.html").as_uri())
+    ratios = page.evaluate(CONTRASTS)
+    page.close()
+    assert len(ratios) > 10
+    assert min(ratios) >= 4.5
+
+
 def test_no_note_is_printed(page: Page) -> None:
     page.locator("a[data-figure=verdict]").focus()
     page.emulate_media(media="print")
@@ -274,7 +302,7 @@ def test_every_page_states_what_it_was_built_from(tiny: TinyBook, tied: Beautifu
     told = " ".join(line.get_text().split())
     assert told.startswith(
         "Proof of build: 4 cells of this page ran; 6 figures and 1 claim of its text were checked. "
-        f"Built 2026-09-21 14:13 UTC from engine {digest} (tiny), CPython 3."
+        f"Built 2026-09-21 14:13 UTC from engine tiny {digest}, CPython 3."
     )
     assert ", NumPy " in told
     assert line.select('time[datetime="2026-09-21T14:13:20Z"]')
@@ -341,7 +369,7 @@ def test_the_status_page_counts_what_the_pages_show(which: str, tiny: TinyBook) 
 
 def test_the_status_page_of_the_book_names_commit_and_versions() -> None:
     text = soup(SITE, "status").select("dl.proof-of-build")[0].get_text(" ", strip=True)
-    assert provenance.digest(REPO / "src", ["bytegrad"]) in text
+    assert f"bytegrad {provenance.digest(REPO / 'src', ['bytegrad'])}" in text
     assert re.search(r"Versions.*CPython 3\.\d+\.\d+, numpy \d", text)
 
 

@@ -7,12 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bookproof import facts, provenance
+from bookproof import cache, facts, provenance
 from bookproof.facts import Facts
 from bookproof.units import counted
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 STATUS = "proof_of_build"
 """The key, in the metadata of a page, that says that the whole book's proof stands there."""
@@ -33,12 +34,20 @@ def counts(page: Facts) -> str:
     return f"{counted(page.cells, 'cell')} of this page ran{checked}"
 
 
-def basis(root: Path) -> str:
+def engine(env: BuildEnvironment) -> str:
+    """Return the names of the packages that the chapters run on, and their digest, if there are any."""
+    paths = [Path(env.doc2path(page)) for page in facts.chapters(env)]
+    told = provenance.engine(
+        Path(env.srcdir), tuple(path for path in paths if cache.is_notebook(path))
+    )
+    return " ".join(filter(None, told))
+
+
+def basis(env: BuildEnvironment) -> str:
     """Return what the pages were built from: commit, engine, versions, as far as they are known."""
-    packages, digest = provenance.engine(root)
-    commit = provenance.commit(root)
+    commit = provenance.commit(Path(env.srcdir))
     told = [f"commit {commit}"] if commit else []
-    told += [f"engine {digest} ({packages})"] if digest else []
+    told += [f"engine {made_of}"] if (made_of := engine(env)) else []
     return ", ".join(told + provenance.versions("NumPy", "Matplotlib"))
 
 
@@ -59,7 +68,7 @@ def _add(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     title, target = "Proof of build", status_page(app)
     if target and target != page:
         title = f'<a href="{escape(app.builder.get_relative_uri(page, target))}">{title}</a>'
-    told, made_of = counts(facts.of(app.env, page)), basis(Path(app.srcdir))
+    told, made_of = counts(facts.of(app.env, page)), basis(app.env)
     context["theme_extra_footer"] = (
         f'<p class="proof-of-build">{title}: {escape(told)}. Built '
         f"{clock(app.config.bookproof_built)} from {escape(made_of)}.</p>"
