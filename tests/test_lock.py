@@ -130,7 +130,7 @@ def test_check_is_red_until_accepted_and_changes_nothing(
     out = capsys.readouterr().out.replace(NBSP, " ")
     assert "book/index.md:3: typed-number: \u201c64 KB\u201d is typed by hand" in out
     assert "budget, cell 1: states: 16 GB \u2192 12 GB" in out
-    assert "accept them: make lock" in out
+    assert "accept it: make lock" in out
     assert (tiny / "book/figures.lock").read_bytes() == before
 
 

@@ -7,7 +7,7 @@ the same.
 import json
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 CLAIM = "claim "
 PICTURE = "picture "
@@ -16,6 +16,8 @@ PICTURE = "picture "
 
 class Entry(Protocol):
     """One line of the lock. ``cell`` is where it was made, and is not kept."""
+
+    noun: ClassVar[str]
 
     @property
     def cell(self) -> int:
@@ -42,6 +44,8 @@ class Entry(Protocol):
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A figure: its value, and what the page shows of it."""
+
+    noun: ClassVar[str] = "figure"
 
     unit: str
     formula: str
@@ -78,6 +82,8 @@ class Locked:
 @dataclass(frozen=True, slots=True)
 class LockedClaim:
     """A claim in words: what the text says, wherever it says it, and what a cell asserts."""
+
+    noun: ClassVar[str] = "claim"
 
     says: tuple[str, ...]
     asserts: str

@@ -43,16 +43,18 @@ logger = logging.getLogger(__name__)
 
 
 def _from_course(app: Sphinx, config: Config) -> None:
-    """Set what follows from `course.toml`, the repository's address and installed versions."""
+    """Set what follows from `course.toml` (if there is one), the repository's address and versions."""
     root = Path(app.srcdir)
+    stated = (root / course.FILE).is_file()
     try:
-        settings = course.load(root / course.FILE)
+        settings = course.load(root / course.FILE) if stated else course.Course()
         place = repository.address(root)
     except course.CourseError as error:
         raise ConfigError(str(error)) from None
-    config.project = config.html_title = settings.course.name
-    config.author = settings.course.author
-    config.copyright = f"{settings.course.year}, {settings.course.author}"
+    if stated:
+        config.project = config.html_title = settings.course.name
+        config.author = settings.course.author
+        config.copyright = f"{settings.course.year}, {settings.course.author}"
     config.bookproof_versions = cache.versions()
     config.html_theme_options = {
         **config.html_theme_options,
