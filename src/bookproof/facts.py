@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from myst_nb.ext.glue.utils import PendingGlueReference
 
-from bookproof import anchors, book, cache
+from bookproof import anchors, cache
 from bookproof.ties import Tie, name
 
 if TYPE_CHECKING:
@@ -51,8 +52,14 @@ def of(env: BuildEnvironment, page: str) -> Facts:
 
 def chapters(env: BuildEnvironment) -> list[str]:
     """Return the pages that run, in the order of the table of contents."""
-    pages = (env.path2doc(str(path)) for path in book.chapters(Path(env.srcdir)))
-    return [page for page in pages if page and "kernelspec" in env.metadata.get(page, {})]
+    pages = _below(env, str(env.config.root_doc))
+    return [page for page in dict.fromkeys(pages) if "kernelspec" in env.metadata[page]]
+
+
+def _below(env: BuildEnvironment, page: str) -> Iterator[str]:
+    yield page
+    for child in env.toctree_includes.get(page, ()):
+        yield from _below(env, child)
 
 
 def _count(app: Sphinx, doctree: nodes.document) -> None:

@@ -7,42 +7,48 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bookproof import facts, provenance
+from bookproof import cache, facts, provenance
 from bookproof.facts import Facts
 from bookproof.units import counted
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 STATUS = "proof_of_build"
 """The key, in the metadata of a page, that says that the whole book's proof stands there."""
 
 
 def counts(page: Facts) -> str:
-    """Return in a sentence what ran on the page and what its text owes to that.
+    """Return in a sentence what ran on the page, and what of its text was checked by that.
 
     >>> counts(Facts(cells=3, figures=2, claims=1))
-    '3 cells of this page ran; 2 figures and 1 claim of its text come from such runs'
+    '3 cells of this page ran; 2 figures and 1 claim of its text were checked'
     """
     if not page.cells:
         return "this page has no cells to run"
-    tied = [
-        counted(number, noun)
-        for number, noun in ((page.figures, "figure"), (page.claims, "claim"))
-        if number
-    ]
-    ran = f"{counted(page.cells, 'cell')} of this page ran"
-    come = "comes from such a run" if page.figures + page.claims == 1 else "come from such runs"
-    return f"{ran}; {' and '.join(tied)} of its text {come}" if tied else ran
+    pairs = ((page.figures, "figure"), (page.claims, "claim"))
+    tied = " and ".join(counted(number, noun) for number, noun in pairs if number)
+    were = "was" if page.figures + page.claims == 1 else "were"
+    checked = f"; {tied} of its text {were} checked" if tied else ""
+    return f"{counted(page.cells, 'cell')} of this page ran{checked}"
 
 
-def basis(root: Path) -> str:
-    """Return what the pages were built from: engine, versions and commit, as far as they are known."""
-    packages, digest = provenance.engine(root)
-    commit = provenance.commit(root)
-    told = [f"{packages} {digest}"] if digest else []
-    told += provenance.versions("NumPy", "Matplotlib")
-    return ", ".join(told + ([f"commit {commit}"] if commit else []))
+def engine(env: BuildEnvironment) -> str:
+    """Return the names of the packages that the chapters run on, and their digest, if there are any."""
+    paths = [Path(env.doc2path(page)) for page in facts.chapters(env)]
+    told = provenance.engine(
+        Path(env.srcdir), tuple(path for path in paths if cache.is_notebook(path))
+    )
+    return " ".join(filter(None, told))
+
+
+def basis(env: BuildEnvironment) -> str:
+    """Return what the pages were built from: commit, engine, versions, as far as they are known."""
+    commit = provenance.commit(Path(env.srcdir))
+    told = [f"commit {commit}"] if commit else []
+    told += [f"engine {made_of}"] if (made_of := engine(env)) else []
+    return ", ".join(told + provenance.versions("NumPy", "Matplotlib"))
 
 
 def clock(moment: datetime) -> str:
@@ -62,10 +68,10 @@ def _add(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree
     title, target = "Proof of build", status_page(app)
     if target and target != page:
         title = f'<a href="{escape(app.builder.get_relative_uri(page, target))}">{title}</a>'
-    said = f"{counts(facts.of(app.env, page))}. Built from {basis(Path(app.srcdir))}"
-    built = clock(app.config.bookproof_built)
+    told, made_of = counts(facts.of(app.env, page)), basis(app.env)
     context["theme_extra_footer"] = (
-        f'<p class="proof-of-build">{title}: {escape(said)}; {built}.</p>'
+        f'<p class="proof-of-build">{title}: {escape(told)}. Built '
+        f"{clock(app.config.bookproof_built)} from {escape(made_of)}.</p>"
     )
 
 

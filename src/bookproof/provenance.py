@@ -13,7 +13,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bookproof import book, cache
+from bookproof import cache
 
 
 @lru_cache(maxsize=1)
@@ -33,8 +33,8 @@ def commit(root: Path) -> str:
 
 
 @lru_cache(maxsize=1)
-def engine(root: Path) -> tuple[str, str]:
-    """Return the packages below ``src/`` that the chapters run on, and the digest of their sources.
+def engine(root: Path, chapters: tuple[Path, ...]) -> tuple[str, str]:
+    """Return the packages below ``src/`` that ``chapters`` run on, and the digest of their sources.
 
     bookproof itself is left out: it proves the book and is no part of what the book is about. Both
     are empty where the chapters import nothing from ``src/``.
@@ -42,8 +42,7 @@ def engine(root: Path) -> tuple[str, str]:
     source = root.resolve() / "src"
     used = {
         path.relative_to(source).parts[0]
-        for chapter in book.chapters(root)
-        if cache.is_notebook(chapter)
+        for chapter in chapters
         for path in cache.dependencies(cache.read(chapter, root), root)
         if path.is_relative_to(source)
     } - {"bookproof"}

@@ -38,13 +38,11 @@ def _fill(app: Sphinx, doctree: nodes.document, page: str) -> None:
 
 def _build(app: Sphinx) -> nodes.Node:
     """Return the list of what the build was made of."""
-    root = Path(app.srcdir)
-    packages, digest = provenance.engine(root)
     moment = app.config.bookproof_built
     told = {
         "Built": nodes.raw("", footer.clock(moment), format="html"),
-        "Commit": nodes.Text(provenance.commit(root)),
-        f"Engine ({packages})": nodes.literal("", digest),
+        "Commit": nodes.Text(provenance.commit(Path(app.srcdir))),
+        "Engine": nodes.Text(footer.engine(app.env)),
         "Versions": nodes.Text(", ".join(provenance.versions(*cache.PACKAGES))),
     }
     fields = nodes.field_list(classes=["proof-of-build"])

@@ -29,8 +29,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SIZES = {unit for unit, scale in units.SCALES.items() if unit.endswith("B") and scale > 1}
-_FOLDS = {"sd-summary-text", "sd-tab-label"}
+_FOLDS = {"dropdown_title", "sd_tab_label"}
 _NAMED = re.compile(r"(?P<words>.*\S)\s*<(?P<key>[^<>]+)>", re.DOTALL)
+
+# Sphinx's search quotes from the text of a page; the notes are no part of it.
+_WITHOUT_NOTES = r"""
+document.addEventListener("DOMContentLoaded", () => {
+  const text = Search.htmlToText;
+  const note = /<span class="tie-note".*?<span class="tie-where">[^<]*<\/span><\/span>/gs;
+  Search.htmlToText = (html, anchor) => text(html.replace(note, ""), anchor);
+});
+"""
 
 
 class Tie(nodes.inline):
@@ -163,12 +172,10 @@ def name(node: Tie, page: str) -> str:
 def _in_a_link(node: nodes.Node) -> bool:
     """Return whether a link here would stand in a link, or in words that fold what is below them."""
     while (parent := node.parent) is not None:
-        if isinstance(parent, nodes.reference):
+        if isinstance(parent, nodes.reference) or type(parent).__name__ in _FOLDS:
             return True
-        if isinstance(parent, nodes.Element):
-            folds = isinstance(parent, nodes.title) and "dropdown" in parent.parent["classes"]
-            if folds or _FOLDS & set(parent["classes"]):
-                return True
+        if isinstance(parent, nodes.title) and "dropdown" in parent.parent["classes"]:
+            return True
         node = parent
     return False
 
@@ -200,6 +207,11 @@ def _provenance(noted: dict[str, Any], place: str) -> str:
     return f"computed in {place}"
 
 
+def _search(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    if page == "search":
+        app.add_js_file(None, body=_WITHOUT_NOTES)
+
+
 def setup(app: Sphinx) -> None:
     """Register node and roles; the role of myst-nb gives way."""
     app.setup_extension("myst_nb")
@@ -210,3 +222,4 @@ def setup(app: Sphinx) -> None:
     # Sphinx collects titles and tables of contents from the page at priority 500.
     app.connect("doctree-read", _plain_titles, priority=400)
     app.connect("doctree-read", _plain_contents, priority=600)
+    app.connect("html-page-context", _search)
