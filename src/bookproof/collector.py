@@ -6,7 +6,7 @@ exactly this text and engine (`bookproof.cache.executed`), and a reference that 
 failure. Each chapter runs in a fresh kernel, in its own folder.
 
 Compared are printed text, results, HTML, error names and messages, the text of each glued figure,
-and pictures by what they show (`bookproof.comparing`). Not compared are measured figures (that
+and pictures by what they show (`bookproof.reruns`). Not compared are measured figures (that
 there is one is), and the frames of a traceback. nbval's own handling of `.ipynb` files stays as it
 is.
 """
@@ -22,7 +22,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache, comparing
+from bookproof import cache, reruns
 from bookproof.course import CourseError, find_root
 
 # With these a cell would run and prove nothing.
@@ -49,7 +49,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
             items: list[Any] = list(super().collect())
         for item in items:
-            item.compare_outputs = comparing.by_sight(item)
+            item.compare_outputs = reruns.by_sight(item)
         return items
 
     def _comparable(self, number: int, cell: NotebookNode) -> None:

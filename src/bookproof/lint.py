@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from bookproof import book, cache
+from bookproof import book, cache, drills
 from bookproof.page import Cell, Page, Passage
 from bookproof.prose import read
 from bookproof.quantities import Typed, sizes, typed
@@ -100,6 +100,7 @@ def by_chapter(root: Path) -> dict[str, list[Finding]]:
         found = _lint_page(pages[name], where, known, keys, shown)
         if name in built:
             found += _outputs(pages[name], built[name], where)
+            found += drills.findings(pages[name], built[name], where)
         if name in missing:
             found.append(Finding(where, 1, "not-built", missing[name]))
         result[name] = sorted(found)

@@ -55,10 +55,8 @@ def changes(
     """
     kinds, expected = [kind for kind, _ in test], [kind for kind, _ in ref]
     if kinds != expected:
-        said = " in the built book, ".join(
-            ", ".join(found) or "none" for found in (expected, kinds)
-        )
-        return [f"the pictures are others: {said} in this run"]
+        before, now = (", ".join(found) or "none" for found in (expected, kinds))
+        return [f"the pictures are others: {before} in the built book, {now} in this run"]
     if presence:
         return []
     said = []
