@@ -22,7 +22,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache, reruns
+from bookproof import cache, prose, rehearsals, reruns
 from bookproof.course import CourseError, find_root
 
 # With these a cell would run and prove nothing.
@@ -50,7 +50,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
             items: list[Any] = list(super().collect())
         for item in items:
             item.compare_outputs = reruns.by_sight(item)
-        return items
+        return [*items, *rehearsals.items(self, prose.read(self.path.read_text("utf-8")))]
 
     def _comparable(self, number: int, cell: NotebookNode) -> None:
         """Refuse a cell that would be run without being compared, and a claim that fails by design."""

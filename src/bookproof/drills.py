@@ -7,7 +7,6 @@ a finding of the lint.
 """
 
 import ast
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -165,18 +164,20 @@ def _leaks(page: Page, exercise: Exercise) -> Iterator[tuple[int, str, str]]:
     """Yield the cells of an exercise in which all the lines of a function of its solution stand."""
     for number in exercise.cells:
         cell = page.cells[number - 1]
-        lines = {line.strip(" \t#") for line in cell.source.splitlines()}
-        for _, tree in _trees(page, exercise.solution or ()):
+        lines = _packed(cell.source.splitlines())
+        for solution, tree in _trees(page, exercise.solution or ()):
+            source = page.cells[solution - 1].source.splitlines()
             for node in tree.body:
-                if isinstance(node, ast.FunctionDef) and _lines(node) <= lines:
+                if isinstance(node, ast.FunctionDef) and _packed(_body(node, source)) <= lines:
                     yield cell.line, "exercise-leak", f"holds every line of {node.name}"
 
 
-def _lines(function: ast.FunctionDef) -> set[str]:
-    """Return the lines of the function's body, as Python writes them, without its docstring."""
+def _body(function: ast.FunctionDef, source: list[str]) -> list[str]:
+    """Return the lines of the function's body without its docstring."""
     body = function.body[ast.get_docstring(function) is not None :]
-    return set(
-        itertools.chain.from_iterable(
-            (line.strip() for line in ast.unparse(node).splitlines()) for node in body
-        )
-    )
+    return source[body[0].lineno - 1 : function.end_lineno] if body else []
+
+
+def _packed(lines: list[str]) -> set[str]:
+    """Return the lines without spaces, and without what makes them comments."""
+    return {packed for line in lines if (packed := "".join(line.split()).lstrip("#"))}
