@@ -11,6 +11,7 @@ from bookproof import book, cache, lint
 from bookproof.lint import Finding, lint_text
 from bookproof.rules import RULES
 from bookproof.units import TIMES
+from tests.test_drills import PLANTED as EXERCISES
 
 HEAD = """\
 ---
@@ -377,6 +378,7 @@ def test_every_rule_has_a_planted_drift() -> None:
     planted = {rule for _, rule in NUMBERS}
     planted |= {"glue-format", "inclusion", "listing", "listing-lines", "alt-text", "front-matter"}
     planted |= {"undefined-key", "unused-key", "duplicate-key", "not-built"}
+    planted |= {rule for _, rule, _, _ in EXERCISES.values()}
     assert planted == set(RULES)
 
 
