@@ -138,6 +138,21 @@ def test_what_is_wrong_with_an_exercise_is_found(name: str) -> None:
     ), found
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("@self_check", "@bookproof.self_check"),
+        ("def double(x):\n    ...", "double: object = ..."),
+        ("def check_double(attempt):", "def check_double(attempt, often=1):"),
+    ],
+)
+def test_other_ways_to_write_the_same_are_in_order(old: str, new: str) -> None:
+    text = TEXT.replace(
+        "from bookproof import right", "import bookproof\nfrom bookproof import right"
+    )
+    assert findings(text.replace(old, new)) == []
+
+
 def test_cells_outside_exercises_are_left_alone() -> None:
     assert findings(TEXT + "\n```{code-cell} python3\n1 / 0\n```\n") == []
 

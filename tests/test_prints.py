@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from functools import cache
 from typing import Any
 
 import matplotlib as mpl
@@ -18,6 +19,7 @@ CURVES: dict[str, Any] = {
 }  # fmt: skip
 
 
+@cache
 def curves(kind: str, dpi: int = 100, **changed: Any) -> bytes:
     """Return a chart of two curves."""
     drawn = CURVES | changed
@@ -31,6 +33,7 @@ def curves(kind: str, dpi: int = 100, **changed: Any) -> bytes:
     return saved(figure, kind, dpi)
 
 
+@cache
 def bars(kind: str, longest: float = 4.0, dpi: int = 100, **changed: Any) -> bytes:
     """Return a chart of three bars."""
     figure = Figure((6.4, 4.8))

@@ -7,8 +7,8 @@ failure. Each chapter runs in a fresh kernel, in its own folder.
 
 Compared are printed text, results, HTML, error names and messages, the text of each glued figure,
 and pictures by what they show (`bookproof.reruns`). Not compared are measured figures (that
-there is one is), and the frames of a traceback. nbval's own handling of `.ipynb` files stays as it
-is.
+there is one is), and the frames of a traceback. After its cells the chapter's exercises are put on
+trial (`bookproof.rehearsals`). nbval's own handling of `.ipynb` files stays as it is.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class RehearsalItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Any, int, str]:
         """Return the chapter and the exercise."""
-        return self.path, 0, self.name
+        return self.path, 0, self.nodeid
 
     def _expect(self, opening: str, call: str, code: str, what: str) -> None:
         said = self._run(code, f"repr({call})")
