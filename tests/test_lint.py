@@ -11,6 +11,7 @@ from bookproof import book, cache, lint
 from bookproof.lint import Finding, Known, lint_text
 from bookproof.rules import RULES
 from bookproof.units import TIMES
+from tests.test_drills import PLANTED as EXERCISES
 
 HEAD = """\
 ---
@@ -384,6 +385,7 @@ def test_every_rule_has_a_planted_drift() -> None:
     planted = {rule for _, rule in NUMBERS}
     planted |= {"glue-format", "inclusion", "listing", "listing-lines", "alt-text", "front-matter"}
     planted |= {"undefined-key", "unused-key", "duplicate-key", "not-built"}
+    planted |= {rule for _, rule, _, _ in EXERCISES.values()}
     beside = Path(__file__).parent.glob("test_lint_*.py")
     elsewhere = "".join(path.read_text(encoding="utf-8") for path in beside)
     assert {rule for rule in RULES if rule in planted or f'"{rule}"' in elsewhere} == set(RULES)

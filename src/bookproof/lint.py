@@ -12,7 +12,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from bookproof import book, cache
+from bookproof import book, cache, drills
 from bookproof.claimed import claims
 from bookproof.comparing import unmarked
 from bookproof.listings import included, listings, unseen_cells
@@ -121,6 +121,7 @@ def by_chapter(root: Path) -> dict[str, list[Finding]]:
         found = _lint_page(pages[name], where, known)
         if name in built:
             found += _outputs(pages[name], built[name], where)
+            found += drills.findings(pages[name], built[name], where)
         if name in missing:
             found.append(Finding(where, 1, "not-built", missing[name]))
         result[name] = sorted(found)

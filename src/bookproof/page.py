@@ -98,6 +98,16 @@ class Picture:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A directive, wherever on the page it stands: its name, argument, options and line."""
+
+    name: str
+    argument: str
+    options: dict[str, str]
+    line: int
+
+
 @dataclass(slots=True)
 class Page:
     """All that the lint wants to know about one chapter."""
@@ -112,3 +122,4 @@ class Page:
     listings: list[Listing] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)

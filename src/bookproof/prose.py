@@ -27,7 +27,7 @@ from bookproof.directives import (
 )
 from bookproof.flat import UNSEEN, Flat
 from bookproof.markup import Html
-from bookproof.page import Cell, Claimed, Inclusion, Listing, Page, Picture, Use
+from bookproof.page import Block, Cell, Claimed, Inclusion, Listing, Page, Picture, Use
 from bookproof.printed import printed
 from bookproof.quantities import GLUE, LITERAL, OBJECT
 from bookproof.units import SCALES
@@ -283,6 +283,7 @@ class _Reader:
             self.page.listings.append(Listing("fence", language.lower(), {}, line))
             return
         name, argument, options = found.name, found.argument, found.options
+        self.page.blocks.append(Block(name, argument, options, line))
         if name == "code-cell":
             if inside:
                 self.page.listings.append(Listing("nested-cell", "python", {}, line))

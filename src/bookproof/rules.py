@@ -177,6 +177,39 @@ RULES: dict[str, Rule] = {
             "its keys and pictures cannot be checked",
             "build the book: make book",
         ),
+        Rule(
+            "exercise-check",
+            "an exercise without a stub and a self-check of it",
+            "the learner is not told whether the answer holds, nor why",
+            "give it a cell that binds a stub, and one that ends with check_it(stub), where "
+            "check_it is made by @self_check",
+        ),
+        Rule(
+            "exercise-stub",
+            "an exercise whose check does not say \u201cNot yet\u201d of the untouched stub",
+            "who has done nothing is told that it is right, or nothing",
+            "leave the stub's body as ..., and let the check end in right(...) or wrong(...)",
+        ),
+        Rule(
+            "exercise-solution",
+            "an exercise whose solution its own check has not found right",
+            "a solution that nobody ran may be wrong",
+            "write {solution-start} with the exercise's label, and end a cell of it with the "
+            "verdict of the same check on the solution, which shows \u201cRight\u201d",
+        ),
+        Rule(
+            "exercise-error",
+            "a cell of an exercise or of its solution that shows a traceback",
+            "a learner reads it as a fault of the course",
+            "let the check answer with wrong(...); make it with @self_check, which turns errors into "
+            "verdicts",
+        ),
+        Rule(
+            "exercise-leak",
+            "an exercise whose cells hold the solution",
+            "what can be read is not found out",
+            "take these lines out of the exercise, comments included",
+        ),
     )
 }
 
