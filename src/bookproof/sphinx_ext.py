@@ -4,6 +4,7 @@
 * chapters run under a key that their engine is part of (`bookproof.cache`, `bookproof.execution`);
 * formulas are typeset while building (`bookproof.mathematics`);
 * pages ask no other host and work without a mouse (`bookproof.pages`);
+* the directive ``{torch} name`` shows a recorded snippet of PyTorch (`bookproof.column`);
 * each page says at its foot how much of it ran (`bookproof.footer`);
 * the role ``{given}`16 GB`​`` marks a premise: a number that is typed because the question sets it.
 """
@@ -17,7 +18,7 @@ from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bookproof import cache, course, execution, footer, mathematics, pages, repository
+from bookproof import cache, column, course, execution, footer, mathematics, pages, repository
 
 if TYPE_CHECKING:
     from docutils.parsers.rst.states import Inliner
@@ -79,6 +80,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
+    column.setup(app)
     footer.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
     # Jupyter Book always sets this value of an extension that the book leaves out.
