@@ -1,4 +1,4 @@
-"""The bytes that a linear layer keeps, without and with a gradient for its input."""
+"""The bytes that a linear layer keeps for its backward pass."""
 
 import torch
 
@@ -8,7 +8,6 @@ b = torch.zeros(outputs, requires_grad=True)
 
 
 def kept(x):
-    """Return the bytes behind all tensors that the layer saves, each buffer once."""
     buffers = {}
 
     def pack(tensor):
@@ -16,9 +15,9 @@ def kept(x):
         buffers[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        y = x @ W + b
-    assert y.requires_grad
+    hooks = torch.autograd.graph.saved_tensors_hooks
+    with hooks(pack, lambda tensor: tensor):
+        _ = x @ W + b
     return sum(buffers.values())
 
 

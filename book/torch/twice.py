@@ -1,4 +1,4 @@
-"""A second walk over a graph that the first walk has released."""
+"""A second walk over the same graph."""
 
 import torch
 

@@ -90,11 +90,13 @@ def _compared(recorded: Recorded, key: str, ours: Any, rtol: float | None) -> It
     check = _Check(recorded, key, rtol)
     check.arrays("value", data, theirs.data, theirs)
     yield key
-    if hasattr(ours, "requires_grad"):
+    is_asked = hasattr(ours, "requires_grad")  # a Value gathers slopes without being asked to
+    if is_asked:
         check.equal("requires_grad", ours.requires_grad, theirs.requires_grad)
         check.equal("is_leaf", ours.is_leaf, theirs.is_leaf)
-        # A plain number that gathers slopes, as Value is, holds one from the start.
-        check.equal("grad", _has(grad), "some" if theirs.has_grad else "none")
+    too_many = is_asked and grad is not None and not theirs.has_grad
+    if too_many or (has_grad and grad is None and theirs.has_grad):
+        raise check.differ("grad", _listed(grad), theirs.grad)
     if theirs.has_grad:
         if not has_grad:
             raise RecordError(
@@ -135,23 +137,26 @@ class _Check:
         return f"agrees({self.recorded.name!r}, {self.key}=…)"
 
     def equal(self, part: str, ours: object, theirs: object) -> None:
+        """Compare two of anything but numbers."""
         if ours != theirs:
-            raise self._differ(part, ours, theirs, "")
+            raise self.differ(part, ours, theirs)
 
     def arrays(self, part: str, ours: Any, theirs: Any, like: Theirs) -> None:
         """Compare shape, dtype and numbers of two arrays."""
         prefix = "" if part == "value" else f"{part}."
-        listed = ours.tolist() if hasattr(ours, "tolist") else ours
+        listed = _listed(ours)
         dtype = str(getattr(ours, "dtype", ""))
         self.equal(f"{prefix}shape", tuple(getattr(ours, "shape", _shape(listed))), like.shape)
         if dtype and like.dtype:
             self.equal(f"{prefix}dtype", dtype, like.dtype)
-        pairs = list(zip(_flat(listed), _flat(theirs), strict=True))
-        apart = max((_apart(a, b) for a, b in pairs), default=0.0)
-        largest = max((abs(b) for _, b in pairs if math.isfinite(b)), default=0.0)
+        a, b = list(_flat(listed)), list(_flat(theirs))
+        if len(a) != len(b):  # a record that somebody edited
+            raise self.differ(part, listed, theirs)
+        apart = max(map(_apart, a, b), default=0.0)
+        largest = max((abs(number) for number in b if math.isfinite(number)), default=0.0)
         share = self._share(dtype, like)
         if apart > share * largest:
-            raise self._differ(
+            raise self.differ(
                 part,
                 listed,
                 theirs,
@@ -165,7 +170,8 @@ class _Check:
         theirs = like.dtype or {"float": "float64"}.get(like.kind, like.kind)
         return max(RTOL.get(theirs, 0.0), RTOL.get(dtype, 0.0))
 
-    def _differ(self, part: str, ours: object, theirs: object, how_far: str) -> Disagreement:
+    def differ(self, part: str, ours: object, theirs: object, how_far: str = "") -> Disagreement:
+        """Return the error that shows both."""
         return Disagreement(
             f"{self.told}: {part} is {_short(ours)} here and {_short(theirs)} in PyTorch "
             f"{self.recorded.version}{how_far}; both were to compute the same; mend the engine or the "
@@ -173,8 +179,8 @@ class _Check:
         )
 
 
-def _has(grad: object) -> str:
-    return "none" if grad is None else "some"
+def _listed(array: Any) -> Any:
+    return array.tolist() if hasattr(array, "tolist") else array
 
 
 def _shape(listed: Any) -> tuple[int, ...]:

@@ -55,8 +55,7 @@ def dependencies(notebook: NotebookNode, root: Path) -> list[Path]:
     settings = root / FILE
     if settings.is_file() and root / "src" / "bookproof" / "course.py" in found:
         found.add(settings)
-    if root / "src" / "bookproof" / "recorded.py" in found:
-        found.update(recorded.files(root, cells))
+    found.update(recorded.files(root, cells))
     return sorted(found)
 
 

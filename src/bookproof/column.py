@@ -40,10 +40,10 @@ class Column(SphinxDirective):
         except recorded.RecordError as error:
             self._warn(str(error))
             return []
-        listing = nodes.literal_block(snippet.source, snippet.source.rstrip(), language="python")
+        listing = _code(snippet.source, "python")
         card = nodes.admonition("", nodes.title("", "PyTorch"), listing, classes=["torch-column"])
         if snippet.shown:
-            printed = nodes.literal_block(snippet.shown, snippet.shown, language="none")
+            printed = _code(snippet.shown, "none")
             printed["classes"].append("torch-printed")
             card += printed
         self.set_source_info(card)
@@ -71,6 +71,11 @@ class Column(SphinxDirective):
 
     def _warn(self, said: str) -> None:
         logger.warning(said, location=self.get_location(), type="bookproof", subtype="torch")
+
+
+def _code(text: str, language: str) -> nodes.literal_block:
+    # Sphinx takes a block whose text is not its source for one that is marked up already.
+    return nodes.literal_block(text, text, language=language)
 
 
 def comparing(page: Path, root: Path, name: str) -> int | None:

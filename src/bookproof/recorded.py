@@ -20,6 +20,9 @@ MOST_ELEMENTS = 256
 """Of a larger tensor only shape and dtype are on record: the record is there to be read."""
 
 
+_ASKING = ("agrees", "torch_says")
+
+
 class RecordError(LookupError):
     """There is no record of this snippet that could be believed."""
 
@@ -147,11 +150,13 @@ def mentions(source: str, *functions: str) -> Iterator[str]:
 
 def files(root: Path, cells: Iterable[str]) -> Iterator[Path]:
     """Yield the files of the column that the outputs of these cells depend on."""
-    column = folder(root)
-    names = sorted({name for cell in cells for name in mentions(cell, "agrees", "torch_says")})
-    for path in (column / RECORD, *(column / f"{name}.py" for name in names)):
-        if path.is_file():
-            yield path
+    asking = [cell for cell in cells if any(function in cell for function in _ASKING)]
+    if asking:
+        column = folder(root)
+        names = sorted({name for cell in asking for name in mentions(cell, *_ASKING)})
+        for path in (column / RECORD, *(column / f"{name}.py" for name in names)):
+            if path.is_file():
+                yield path
 
 
 def _theirs(*, shape: Iterable[int] = (), **told: Any) -> Theirs:

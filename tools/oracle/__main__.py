@@ -34,14 +34,11 @@ PROMISES = {
 def main() -> int:
     """Ask, show what changed, write the records, and return the exit status."""
     parser = argparse.ArgumentParser(prog="oracle", description=__doc__.partition("\n")[0])
-    told = "; ".join(f"{name}: {promise}" for name, promise in PROMISES.items())
-    parser.add_argument(
-        "what",
-        nargs="*",
-        choices=[*RECORDS, []],
-        help=f"which records; all if none is named. {told}",
-    )
-    what = parser.parse_args().what or list(RECORDS)
+    records = "; ".join(f"{name}: {promise}" for name, promise in PROMISES.items())
+    parser.add_argument("record", nargs="*", help=f"which records, all if none is named. {records}")
+    what = parser.parse_args().record or list(RECORDS)
+    if unknown := set(what) - set(RECORDS):
+        parser.error(f"no record {', '.join(sorted(unknown))}; there are {', '.join(RECORDS)}")
     if importlib.util.find_spec("torch") is None:
         print(
             "Cannot ask PyTorch: this Python has no package torch, and the record is what torch says. "
@@ -58,10 +55,12 @@ def main() -> int:
         except columns.SnippetError as error:
             print(f"{error}\nNo record was changed.", file=sys.stderr)
             return 1
+    told = []
     for path, record in fresh.items():
         before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        print("\n".join(changes.told(path.name, before, record)))
+        told += changes.told(path.name, before, record)
     changes.write(fresh)
+    print("\n".join(told))
     return 0
 
 
