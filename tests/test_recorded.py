@@ -13,7 +13,18 @@ import numpy as np
 import pytest
 
 import bytegrad as bg
-from bookproof import Disagreement, RecordError, agrees, book, cache, column, recorded, torch_says
+from bookproof import (
+    Disagreement,
+    RecordError,
+    agrees,
+    book,
+    cache,
+    column,
+    lint,
+    prose,
+    recorded,
+    torch_says,
+)
 from bytegrad import Value
 from tests.tiny_book import HEAD, REPO, TinyBook
 
@@ -21,7 +32,6 @@ COLUMN = REPO / "book" / "torch"
 ORACLE = json.loads((COLUMN / "oracle.json").read_text(encoding="utf-8"))
 NAMES = json.loads((COLUMN / "names.json").read_text(encoding="utf-8"))
 SNIPPETS = sorted(path.stem for path in COLUMN.glob("*.py"))
-SHOWN = re.compile(r"^\s*[`:]{3,}\{torch\} (\w+)$", re.MULTILINE)
 
 
 # What is on record.
@@ -73,9 +83,10 @@ def test_the_names_are_sorted_few_and_those_that_a_reader_meets() -> None:
 
 def test_every_snippet_is_on_a_page_and_compared_there() -> None:
     shown = {
-        (path, name)
+        (path, listing.language)
         for path in book.chapters(REPO)
-        for name in SHOWN.findall(path.read_text(encoding="utf-8"))
+        for listing in prose.read(path.read_text(encoding="utf-8")).listings
+        if listing.kind == "snippet"
     }
     assert {name for _, name in shown} == set(SNIPPETS)
     for path, name in shown:
@@ -368,6 +379,12 @@ def test_an_edited_record_runs_the_chapter_again_and_is_red(
     done = tiny.build()
     assert done.status != 0
     assert "value is 7.0 here and 7.5 in PyTorch" in done.text
+
+
+def test_the_lint_reads_what_a_card_says() -> None:
+    text = HEAD + CARD.replace("is the *same* there", "takes 64 KiB there")
+    found = lint.lint_text(text, path="card.md")
+    assert [(finding.line, finding.rule) for finding in found] == [(10, "typed-number")]
 
 
 # Who writes the record.
