@@ -58,7 +58,7 @@ mutants: venv ## change the engine in one place at a time, and see that its test
 
 oracle: venv ## add PyTorch to .venv and record anew what the engine is compared with
 	@tools/pytorch
-	@$(BIN)/python tools/oracle.py saved
+	@$(BIN)/python tools/oracle
 
 relock: venv ## renew requirements.lock from requirements.txt and requirements-test.txt
 	@tools/relock

@@ -71,9 +71,9 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Code on the page that no cell runs."""
+    """Code on the page that no cell runs; of PyTorch's snippets the ``language`` is the name."""
 
-    kind: Literal["fence", "indented", "included", "nested-cell"]
+    kind: Literal["fence", "indented", "included", "nested-cell", "snippet"]
     language: str
     options: dict[str, str]
     line: int

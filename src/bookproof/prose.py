@@ -295,6 +295,8 @@ class _Reader:
             self.page.listings.append(Listing("fence", argument.lower(), options, line))
         elif name == "literalinclude":
             self.page.listings.append(Listing("included", argument, options, line))
+        elif name == "torch":
+            self.page.listings.append(Listing("snippet", argument, options, line))
         elif name in ("image", "figure", "glue:figure"):
             self.page.pictures.append(Picture(argument, options.get("alt", ""), line))
         elif name == "include":

@@ -4,6 +4,7 @@
 * chapters run under a key that their engine is part of (`bookproof.cache`, `bookproof.execution`);
 * formulas are typeset while building (`bookproof.mathematics`);
 * pages ask no other host and work without a mouse (`bookproof.pages`);
+* the directive ``{torch} name`` shows a recorded snippet of PyTorch (`bookproof.column`);
 * each cell has a place that a link can lead to (`bookproof.anchors`), and each figure and claim of the
   text leads there (`bookproof.ties`);
 * each page says at its foot how much of it ran, and one page says it of the whole book
@@ -23,6 +24,7 @@ from sphinx.util import logging
 from bookproof import (
     anchors,
     cache,
+    column,
     course,
     execution,
     facts,
@@ -96,7 +98,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
-    for part in (anchors, ties, facts, footer, status):
+    for part in (anchors, ties, column, facts, footer, status):
         part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
     if "comments_config" not in app.config:
