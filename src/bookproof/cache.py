@@ -106,6 +106,14 @@ def _extensions(root: Path) -> set[str]:
     return set(settings.get("parse", {}).get("myst_enable_extensions", ()))
 
 
+def not_built(path: Path, root: Path) -> NotBuilt:
+    """The error that says so of this chapter."""
+    return NotBuilt(
+        f"{path.relative_to(root)}: no built outputs match this text, engine and settings: "
+        "there is nothing to compare or to quote; build the book first (make book)"
+    )
+
+
 def executed(path: Path | str) -> NotebookNode:
     """The chapter with the last build's outputs; `NotBuilt` if it saw another text or engine."""
     from jupyter_cache import get_cache
@@ -114,18 +122,14 @@ def executed(path: Path | str) -> NotebookNode:
     root = find_root(path.parent)
     notebook = read(path, root)
     found: NotebookNode
-    missing = NotBuilt(
-        f"{path.relative_to(root)}: no built outputs match this text, engine and settings: "
-        "there is nothing to compare or to quote; build the book first (make book)"
-    )
     if not (root / CACHE / "global.db").is_file():
-        raise missing
+        raise not_built(path, root)
     cache = get_cache(root / CACHE)
     try:
         with keyed(notebook, root):
             _, found = cache.merge_match_into_notebook(notebook)
     except KeyError:
-        raise missing from None
+        raise not_built(path, root) from None
     finally:
         cache.db.dispose()
     found.metadata["kernelspec"].pop(FIELD, None)

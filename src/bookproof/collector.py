@@ -1,9 +1,10 @@
 """The pytest plugin: `pytest --nbval book` runs every chapter again and compares it with the book.
 
 nbval reads `.ipynb` files and compares nothing where a cell has no stored output. Here each `*.md`
-chapter that holds cells is read as the build reads it, its reference is what the build cached for
-exactly this text and engine (`bookproof.cache.executed`), and a reference that is missing is a
-failure. Each chapter runs in a fresh kernel, in its own folder.
+chapter that holds cells stands for the notebook that the build published for it: that file is shown
+to hold exactly the chapter's code, made by this engine (`bookproof.resolved.published`), then it is
+what runs, first cell included, in a fresh kernel and the chapter's folder. A notebook that is missing
+is a failure. So the chapter's sources need no run of their own.
 
 Compared are printed text, results, HTML, error names and messages, the text of each glued figure,
 and pictures by what they show (`bookproof.reruns`). Not compared are measured figures (that
@@ -22,7 +23,7 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache, prose, rehearsals, reruns
+from bookproof import cache, prose, rehearsals, resolved, reruns
 from bookproof.course import CourseError, find_root
 
 # With these a cell would run and prove nothing.
@@ -33,18 +34,20 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
     """A chapter in MyST Markdown; nbval runs its cells."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        """One item a code cell, its reference outputs from the last build."""
+        """One item a code cell of the published notebook, whose outputs are the reference."""
         try:
+            root = find_root(self.path.parent)
             notebook = (
-                cache.executed(self.path)
+                resolved.published(self.path, root)
                 if self.compare_outputs
-                else cache.read(self.path, find_root(self.path.parent))
+                else cache.read(self.path, root)
             )
-        except cache.NotBuilt as error:
+        except (cache.NotBuilt, resolved.ResolvedError) as error:
             raise self.CollectError(str(error)) from None
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         if self.compare_outputs:
-            for number, cell in enumerate(cells):
+            # The first cell is no part of the chapter, and has not run yet.
+            for number, cell in enumerate(cells[1:], 1):
                 self._comparable(number, cell)
         with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
             items: list[Any] = list(super().collect())

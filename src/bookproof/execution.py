@@ -31,11 +31,11 @@ class KeyedClient(NotebookClientCache):  # type: ignore[misc]
             source.cells, source.metadata = self._notebook.cells, self._notebook.metadata
             source.metadata["kernelspec"].pop(cache.FIELD, None)
             self._notebook = source
-        _publishable(source)
+        publishable(source)
         origins.mark(source)
 
 
-def _publishable(notebook: NotebookNode) -> None:
+def publishable(notebook: NotebookNode) -> None:
     """Leave the same bytes from the same chapter: stable cell names, no path of this machine."""
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from bookproof import resolved
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -49,14 +50,19 @@ def theme_options(settings: Course, place: Repository | None) -> dict[str, Any]:
 
 
 def _download(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Offer the executed notebook for download, also where there is no launch button."""
-    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
-    if "kernelspec" not in app.env.metadata.get(page, {}) or not executed.is_file():
-        return
-    target = Path(app.outdir, "_sources", f"{page}.ipynb")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(executed, target)
-    context["ipynb_source"] = f"{page}.ipynb"
+    """Offer the chapter's notebook for download, also where there is no launch button."""
+    if _is_chapter(app, page, doctree):
+        context["ipynb_source"] = f"{page}.ipynb"
+
+
+def _publish(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Put the resolved notebook where the button leads; the theme may have copied another there."""
+    if _is_chapter(app, page, doctree):
+        resolved.publish(app, page, doctree)
+
+
+def _is_chapter(app: Sphinx, page: str, doctree: Any) -> bool:
+    return doctree is not None and "kernelspec" in app.env.metadata.get(page, {})
 
 
 def _summaries(
@@ -86,5 +92,6 @@ def _forget(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the hooks; the theme adds its buttons at priority 501."""
     app.connect("html-page-context", _download, priority=500)
+    app.connect("html-page-context", _publish, priority=600)
     app.connect("build-finished", _forget)
     app.connect("html-page-context", _summaries)
