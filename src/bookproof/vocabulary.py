@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 
 from bookproof import settings
-from bookproof.page import Page
+from bookproof.page import Listing, Page
 from bookproof.printed import parsed
 
 _TAGGED = """
@@ -153,11 +153,9 @@ class Vocabulary:
         made = _Defined()
         sources = [cell.source for cell in page.cells]
         for listing in page.listings:
-            if listing.kind == "included":
-                path = self.root / folder / listing.language
-                if path.is_file() and path.suffix == ".py":
-                    included = _object(path.read_text(encoding="utf-8"), listing.options)
-                    sources.append(included)
+            path = self._shown(listing, folder)
+            if path is not None and path.is_file():
+                sources.append(_object(path.read_text(encoding="utf-8"), listing.options))
         for source in sources:
             tree = parsed(source)
             if tree is not None:
@@ -165,6 +163,15 @@ class Vocabulary:
                 made.use(tree)
         letters = {letter for text in page.formulas for letter in re.findall(r"[A-Za-z]", text)}
         return Spoken(self, made, "\n".join([*sources, shown]), letters, folder)
+
+
+    def _shown(self, listing: Listing, folder: str) -> Path | None:
+        """Return the Python file that a listing shows, in whole or in part."""
+        if listing.kind == "snippet":
+            return self.root / self.settings.torch / f"{listing.language}.py"
+        if listing.kind == "included" and listing.language.endswith(".py"):
+            return self.root / folder / listing.language
+        return None
 
 
 @dataclass
