@@ -1,7 +1,7 @@
 """Names in backticks: each must be known to the code, so that a renamed one turns the lint red.
 
 Inline code is read as a Python expression where it is one, and each of its names and attributes is
-looked up (``vocabulary.py`` says where). Else it is a file, a command, a key of a TOML file, a
+looked up (``vocabulary.py`` and ``spoken.py`` say where). Else it is a file, a command, a key of a TOML file, a
 role or directive, a unit, or words that the chapter's code holds.
 """
 
@@ -14,8 +14,9 @@ from difflib import get_close_matches
 
 from bookproof.page import Page
 from bookproof.rules import told
+from bookproof.spoken import Spoken
 from bookproof.units import SCALES
-from bookproof.vocabulary import TAGS, Spoken, Vocabulary
+from bookproof.vocabulary import TAGS, Vocabulary
 
 _MYST = re.compile(r"\{[a-z][\w:.+-]*\}(?:`[^`]*`|\s.*)?|:[a-z][\w-]*:(?:\s.*)?", re.DOTALL)
 _TABLE = re.compile(r"\[([\w.]+)\](?:\s+(\w+))?")
@@ -43,7 +44,7 @@ def names(
     page: Page, vocabulary: Vocabulary, folder: str, shown: str
 ) -> Iterator[tuple[int, str, str]]:
     """Yield line, rule and message for inline code that names what is not there."""
-    spoken = vocabulary.spoken(page, folder, shown)
+    spoken = Spoken.of(page, vocabulary, folder, shown)
     for passage in page.passages:
         of_torch = "PyTorch" in passage.text
         for mark in passage.marks:
@@ -131,7 +132,7 @@ def _in_expression(tree: ast.Module, spoken: Spoken, of_torch: bool) -> Unknown 
         elif isinstance(node, ast.keyword) and node.arg:
             found = spoken.parameter(node.arg)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found = spoken.imported(node)
+            found = spoken.import_(node)
         if found:
             return Unknown(*found)
     return None
