@@ -240,8 +240,9 @@ def _printed(notebook: NotebookNode) -> Iterator[str]:
     """Yield the texts below the cells of ``notebook``."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            text = output.get("text") or output.get("data", {}).get("text/plain", "")
-            yield text if isinstance(text, str) else "".join(text)
+            data = output.get("data", {})
+            for text in (output.get("text"), data.get("text/plain"), data.get("text/markdown")):
+                yield text if isinstance(text, str) else "".join(text or ())
 
 
 def _shows_picture(cell: NotebookNode) -> bool:

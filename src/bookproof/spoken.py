@@ -27,6 +27,7 @@ class Spoken:
     vocabulary: Vocabulary
     defined: Defined
     code: str
+    shown: frozenset[str]
     letters: set[str]
     folder: str
 
@@ -52,7 +53,8 @@ class Spoken:
                 made.visit(tree)
                 made.use(tree)
         letters = {letter for text in page.formulas for letter in re.findall(r"[A-Za-z]", text)}
-        return cls(vocabulary, made, "\n".join([*sources, shown]), letters, folder)
+        words = frozenset(re.findall(r"\w+", shown))
+        return cls(vocabulary, made, "\n".join([*sources, shown]), words, letters, folder)
 
     @cached_property
     def _roots(self) -> dict[str, object]:
@@ -74,7 +76,7 @@ class Spoken:
         if name in known or name in own:
             return None
         torch = self.vocabulary.torch
-        if of_torch and (torch is None or any(full.endswith(f".{name}") for full in torch)):
+        if of_torch and torch and any(full.endswith(f".{name}") for full in torch):
             return None
         return name, _nearest(name, known)
 
@@ -89,6 +91,7 @@ class Spoken:
             | self.vocabulary.defined.parameters
             | self.vocabulary.attributes
             | self.vocabulary.keys
+            | self.shown
         )
 
     def attribute(self, name: str) -> Found:

@@ -11,6 +11,7 @@ import os
 import pkgutil
 import posixpath
 import re
+import sys
 import tomllib
 import types
 from collections.abc import Iterator
@@ -47,13 +48,29 @@ class Vocabulary:
         """The modules of the book's packages, by their full names."""
         found = {}
         for package in self.settings.packages:
-            module = importlib.import_module(package)
+            module = self._package(package)
             found[package] = module
             for part in pkgutil.iter_modules(getattr(module, "__path__", ())):
                 if not part.name.startswith("_"):
                     name = f"{package}.{part.name}"
                     found[name] = importlib.import_module(name)
         return found
+
+    def _package(self, name: str) -> types.ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name or not (self.root / "src" / name).is_dir():
+                raise settings.SettingsError(
+                    f"the text may name what is in {name}, and importing it says: {error}; the lint "
+                    "cannot tell its names; install it, or correct packages in [tool.bookproof]"
+                ) from None
+        # A package below src/ need not be installed.
+        sys.path.append(str(self.root / "src"))
+        try:
+            return importlib.import_module(name)
+        finally:
+            sys.path.remove(str(self.root / "src"))
 
     @cached_property
     def public(self) -> dict[str, object]:
