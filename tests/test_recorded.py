@@ -312,6 +312,16 @@ def test_a_chapter_that_compares_nothing_does_not(course: Path) -> None:
     assert not set(cache.dependencies(notebook, course)) & set((course / "book/torch").iterdir())
 
 
+def test_a_book_may_keep_its_column_elsewhere(course: Path) -> None:
+    (course / "book" / "torch").rename(course / "column")
+    (course / "pyproject.toml").write_text('[tool.bookproof]\ntorch = "column"\n', encoding="utf-8")
+    assert agrees("first", x=first()[0])
+    cell = nbformat.v4.new_code_cell('agrees("first", x=x)')
+    found = cache.dependencies(nbformat.v4.new_notebook(cells=[cell]), course)
+    names = {path.relative_to(course).as_posix() for path in found}
+    assert names == {"column/oracle.json", "column/first.py", "pyproject.toml"}
+
+
 # On the page.
 
 CARD = """
@@ -394,7 +404,7 @@ def test_a_renewed_record_tells_what_changed(oracle: Callable[[str], ModuleType]
     told = oracle("changes").told
     row = {"method": "sum", "call": "a.sum()", "grads": "a", "kept": 4}
     assert told("saved.json", {"calls": [row]}, {"calls": [row | {"kept": 8}]}) == [
-        "saved.json: 1 changes",
+        "saved.json: 1 change",
         "  sum: a.sum() for a.kept: 4 → 8",
     ]
     assert told("names.json", {"names": ["a", "b"]}, {"names": ["b", "c"]}) == [

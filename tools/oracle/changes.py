@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bookproof.units import counted
+
 LONGEST = 100
 MOST = 40
 
@@ -22,7 +24,7 @@ def told(file: str, before: Any, after: Any) -> list[str]:
             lines.append(f"  {path}{_short(old[path])} →{_short(new[path])[1:]}")
     more = [f"  and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
     return [
-        f"{file}: {len(lines):,} changes" if lines else f"{file}: as it was",
+        f"{file}: {counted(len(lines), 'change')}" if lines else f"{file}: as it was",
         *lines[:MOST],
         *more,
     ]
