@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -480,3 +481,29 @@ def test_a_faulty_snippet_is_not_recorded(
     path.write_text(f'"""A snippet."""\nimport torch\n{source}', encoding="utf-8")
     with pytest.raises(columns.SnippetError, match=said):
         columns.entry(path, "2.0")
+
+
+def test_a_faulty_snippet_leaves_all_records_alone(
+    oracle: Callable[[str], ModuleType],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("torch")
+    for part in ("changes", "columns", "names", "saved"):  # as the program imports them
+        monkeypatch.setitem(sys.modules, part, oracle(part))
+    program = oracle("__main__")
+    monkeypatch.setattr(program, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["oracle", "saved", "oracle"])
+    snippet = tmp_path / "s.py"
+    snippet.write_text("x = 1\nx / 0\n", encoding="utf-8")
+    assert program.main() == 1
+    said = capsys.readouterr()
+    assert "[2/2] oracle.json: what the snippets" in said.out
+    assert re.search(r"s\.py:2: ZeroDivisionError: .*\nNo record was changed", said.err)
+    assert list(tmp_path.iterdir()) == [snippet]
+    snippet.write_text("x = 1\n", encoding="utf-8")
+    assert program.main() == 0
+    assert "+ snippets.s.values.x.data: 1" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"s.py", "saved.json", "oracle.json"}
+    assert recorded.read(tmp_path, "s").sealed().values["x"].data == 1
