@@ -410,9 +410,11 @@ def test_a_renewed_record_tells_what_changed(oracle: Callable[[str], ModuleType]
     ]
     assert told("names.json", {"names": ["a", "b"]}, {"names": ["b", "c"]}) == [
         "names.json: 2 changes",
-        "  - a",
-        "  + c",
+        "  - name a",
+        "  + name c",
     ]
+    same_version = {"torch": "2.0", "names": ["torch"]}  # a key and a name that are spelled alike
+    assert told("names.json", same_version, same_version) == ["names.json: as it was"]
     nan = {"x": float("nan")}
     assert told("oracle.json", nan, {"x": float("nan")}) == ["oracle.json: as it was"]
     many = told("names.json", {}, {"names": [f"n{i}" for i in range(50)]})

@@ -56,7 +56,7 @@ def _leaves(record: Any, path: str = "") -> Iterator[tuple[str, Any]]:
                 f"{row['method']}: {row['call']} for {row['grads']}",
             )
     elif path == "names":
-        yield from ((name, ...) for name in record)
+        yield from ((f"name {name}", ...) for name in record)
     else:
         yield path, record
 
