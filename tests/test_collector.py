@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,17 +27,27 @@ from tests.tiny_book import (
 )
 
 CELLS = 3
+PUBLISHED = "_build/html/_sources/book"
 
 
 def _tamper(book: TinyBook, old: str, new: str) -> None:
-    """Change an output in the built book's cache."""
-    for path in (book.root / "_build/.jupyter_cache/executed").rglob("base.ipynb"):
-        text = path.read_text(encoding="utf-8")
-        if old in text:
-            path.write_text(text.replace(old, new), encoding="utf-8")
-            json.loads(path.read_text(encoding="utf-8"))
-            return
-    raise AssertionError(f"no built output holds {old!r}")
+    """Change the published notebook of chapter one."""
+    book.replace(f"{PUBLISHED}/one.ipynb", old, new)
+    json.loads((book.root / PUBLISHED / "one.ipynb").read_text(encoding="utf-8"))
+
+
+def _edit(book: TinyBook, edit: Callable[[list[Any]], None]) -> None:
+    """Change the list of code cells of the published chapter one, the first cell among them."""
+    path = book.root / PUBLISHED / "one.ipynb"
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    edit(code)
+    notebook["cells"] = code
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def _unpublish(book: TinyBook) -> None:
+    (book.root / PUBLISHED / "one.ipynb").unlink()
 
 
 def _nothing_built(book: TinyBook) -> None:
@@ -47,6 +58,7 @@ def _nothing(book: TinyBook) -> None:
     """Leave the book as it was built."""
 
 
+NOT_THE_CHAPTERS = "cell {}: it is not the one of _build/html/_sources/book/one.ipynb"
 NOT_BUILT = "no built outputs match this text, engine and settings"
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -112,6 +124,52 @@ DRIFTS: dict[str, tuple[Callable[[TinyBook], None], str, str]] = {
         _nothing,
         "throws",
         "says of a wrong answer: TypeError: the check check_do",
+    ),
+    "nothing published": (_unpublish, "one", NOT_BUILT),
+    "published under another key": (
+        lambda book: _tamper(book, '"key": "', '"key": "0'),
+        "one",
+        NOT_BUILT,
+    ),
+    "published with a first cell of its own": (
+        lambda book: _tamper(book, "os.chdir(folder)", "pass"),
+        "one",
+        NOT_BUILT,
+    ),
+    "published with an engine that has changed where the chapter does not use it": (
+        lambda book: book.replace("src/tiny/two.py", "2 * x", "x + x"),
+        "one",
+        NOT_BUILT,
+    ),
+    "published with other code": (
+        lambda book: _edit(book, lambda cells: cells[1].update(source="print('the answer is 42')")),
+        "one",
+        NOT_THE_CHAPTERS.format(1),
+    ),
+    "published with other tags": (
+        lambda book: _edit(book, lambda cells: cells[2]["metadata"].update(tags=["nbval-skip"])),
+        "one",
+        NOT_THE_CHAPTERS.format(2),
+    ),
+    "published in another order": (
+        lambda book: _edit(book, lambda cells: cells.insert(1, cells.pop(2))),
+        "one",
+        NOT_THE_CHAPTERS.format(1),
+    ),
+    "published without its last cell": (
+        lambda book: _edit(book, lambda cells: cells.pop()),
+        "one",
+        NOT_THE_CHAPTERS.format(3),
+    ),
+    "published with a cell more": (
+        lambda book: _edit(book, lambda cells: cells.append(cells[-1] | {"id": "cell-4"})),
+        "one",
+        NOT_THE_CHAPTERS.format(4),
+    ),
+    "published without a cell": (
+        lambda book: _edit(book, lambda cells: cells.clear()),
+        "one",
+        NOT_BUILT,
     ),
 }
 
@@ -191,7 +249,7 @@ def test_a_planted_drift_is_red(report: dict[str, str], name: str) -> None:
 
 def test_a_book_as_built_is_green_and_every_cell_of_it_ran(built: TinyBook) -> None:
     text = _pytest(built.root.parent, [built], "built/book/one.md", "built/book/two.md")
-    assert f"{CELLS + 1} passed" in text, text
+    assert f"{CELLS + 1 + 2} passed" in text, text  # each chapter's first cell runs as well
     assert text.endswith("status 0")
     assert "PASSED built/book/one.md::Cell 2" in text
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bookproof.lint import Finding, Known, lint_text
+from bookproof.settings import SettingsError
 from bookproof.vocabulary import Vocabulary
 
 ROOT = Path(__file__).parents[1]
@@ -58,9 +59,14 @@ UNKNOWN = [
     ("helper(x, widdth=3)", "widdth", "width"),
     ("x @ weigth", "weigth", "weight"),
     ("q", "q", ""),
+    ("requires_grads=True", "requires_grads", "requires_grad"),
+    ('bg.ones(2, dtype="floats32")', "floats32", "float32"),
+    ("bg.ones(2, requires_gra", "requires_gra", "requires_grad"),
     ("book/coarse.toml", "book/coarse.toml", ""),
     ("tools/oracles.py", "tools/oracles.py", ""),
     ("requirement.txt", "requirement.txt", ""),
+    ("book/figure.lock", "book/figure.lock", ""),
+    ("src/bytegrads/", "src/bytegrads/", ""),
     ("make books", "make books", "make book"),
     ("make lock nbvals", "make nbvals", "make nbval"),
     ("[hardware] cards", "cards", "card"),
@@ -121,6 +127,7 @@ def test_names_stand_in_tables_captions_and_answers(vocabulary: Vocabulary) -> N
 
 def test_what_a_cell_printed_is_known(vocabulary: Vocabulary) -> None:
     assert found("It says `counted, above`.", vocabulary, "1 B  counted, above") == []
+    assert found("It is `counted`.", vocabulary, "1 B  counted, above") == []
     [finding] = found("It says `counted, abofe`.", vocabulary, "1 B  counted, above")
     assert finding.rule == "unknown-name"
 
@@ -137,6 +144,23 @@ def make(root: Path, **files: str) -> Vocabulary:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return Vocabulary(root)
+
+
+def test_package_below_src_need_not_be_installed(tmp_path: Path) -> None:
+    package = tmp_path / "src" / "packed_for_this_test"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("def wrap(): ...\n", encoding="utf-8")
+    pack = Vocabulary(tmp_path)
+    known = Known(vocabulary=pack)
+    assert lint_text("Call `wrap`.", path="book/x.md", known=known) == []
+    [finding] = lint_text("Call `wraps`.", path="book/x.md", known=known)
+    assert "`wrap`" in finding.message
+
+
+def test_package_that_cannot_be_imported_is_told(tmp_path: Path) -> None:
+    told = make(tmp_path, pyproject_DOT_toml='[tool.bookproof]\npackages = ["not_there"]\n')
+    with pytest.raises(SettingsError, match=r"name what is in not_there.*install it"):
+        lint_text("Call `wrap`.", path="book/x.md", known=Known(vocabulary=told))
 
 
 def test_pytorch_is_known_by_its_record(tmp_path: Path) -> None:

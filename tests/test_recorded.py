@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -312,6 +313,16 @@ def test_a_chapter_that_compares_nothing_does_not(course: Path) -> None:
     assert not set(cache.dependencies(notebook, course)) & set((course / "book/torch").iterdir())
 
 
+def test_a_book_may_keep_its_column_elsewhere(course: Path) -> None:
+    (course / "book" / "torch").rename(course / "column")
+    (course / "pyproject.toml").write_text('[tool.bookproof]\ntorch = "column"\n', encoding="utf-8")
+    assert agrees("first", x=first()[0])
+    cell = nbformat.v4.new_code_cell('agrees("first", x=x)')
+    found = cache.dependencies(nbformat.v4.new_notebook(cells=[cell]), course)
+    names = {path.relative_to(course).as_posix() for path in found}
+    assert names == {"column/oracle.json", "column/first.py", "pyproject.toml"}
+
+
 # On the page.
 
 CARD = """
@@ -394,14 +405,16 @@ def test_a_renewed_record_tells_what_changed(oracle: Callable[[str], ModuleType]
     told = oracle("changes").told
     row = {"method": "sum", "call": "a.sum()", "grads": "a", "kept": 4}
     assert told("saved.json", {"calls": [row]}, {"calls": [row | {"kept": 8}]}) == [
-        "saved.json: 1 changes",
+        "saved.json: 1 change",
         "  sum: a.sum() for a.kept: 4 → 8",
     ]
     assert told("names.json", {"names": ["a", "b"]}, {"names": ["b", "c"]}) == [
         "names.json: 2 changes",
-        "  - a",
-        "  + c",
+        "  - name a",
+        "  + name c",
     ]
+    same_version = {"torch": "2.0", "names": ["torch"]}  # a key and a name that are spelled alike
+    assert told("names.json", same_version, same_version) == ["names.json: as it was"]
     nan = {"x": float("nan")}
     assert told("oracle.json", nan, {"x": float("nan")}) == ["oracle.json: as it was"]
     many = told("names.json", {}, {"names": [f"n{i}" for i in range(50)]})
@@ -470,3 +483,29 @@ def test_a_faulty_snippet_is_not_recorded(
     path.write_text(f'"""A snippet."""\nimport torch\n{source}', encoding="utf-8")
     with pytest.raises(columns.SnippetError, match=said):
         columns.entry(path, "2.0")
+
+
+def test_a_faulty_snippet_leaves_all_records_alone(
+    oracle: Callable[[str], ModuleType],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("torch")
+    for part in ("changes", "columns", "names", "saved"):  # as the program imports them
+        monkeypatch.setitem(sys.modules, part, oracle(part))
+    program = oracle("__main__")
+    monkeypatch.setattr(program, "FOLDER", tmp_path)
+    monkeypatch.setattr(sys, "argv", ["oracle", "saved", "oracle"])
+    snippet = tmp_path / "s.py"
+    snippet.write_text("x = 1\nx / 0\n", encoding="utf-8")
+    assert program.main() == 1
+    said = capsys.readouterr()
+    assert "[2/2] oracle.json: what the snippets" in said.out
+    assert re.search(r"s\.py:2: ZeroDivisionError: .*\nNo record was changed", said.err)
+    assert list(tmp_path.iterdir()) == [snippet]
+    snippet.write_text("x = 1\n", encoding="utf-8")
+    assert program.main() == 0
+    assert "+ snippets.s.values.x.data: 1" in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {"s.py", "saved.json", "oracle.json"}
+    assert recorded.read(tmp_path, "s").sealed().values["x"].data == 1

@@ -36,6 +36,7 @@ def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(
     assert "edit/" not in page
     assert "mybinder" not in page
     assert b"the answer is 42" in cold
+    assert b"set_up()" in cold
     assert b'"bookproof": "' not in cold  # the cache's key is nobody else's business
     assert "one.ipynb" in page
     assert "42\N{NO-BREAK SPACE}KiB" in page
@@ -95,6 +96,10 @@ def test_every_link_follows_the_one_address(book: TinyBook) -> None:
         'rel="canonical" href="https://owner.github.io/name/book/one.html"',
     ):
         assert link in page
+    # The theme copies another notebook to the same place where there are launch buttons.
+    download = (book.root / "_build/html/_sources/book/one.ipynb").read_text(encoding="utf-8")
+    assert "set_up()" in download
+    assert "[Two](https://owner.github.io/name/book/two.html)" in download
 
 
 def _plain(page: str) -> str:

@@ -42,10 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from bookproof.cache import NotBuilt
     from bookproof.course import CourseError, find_root
     from bookproof.lock import LockError
+    from bookproof.settings import SettingsError
 
     try:
         return _RUN[command](find_root())
-    except (BookError, CourseError, LockError, NotBuilt) as error:
+    except (BookError, CourseError, LockError, NotBuilt, SettingsError) as error:
         print(f"bookproof: {error}", file=sys.stderr)
         return 2
 

@@ -271,13 +271,13 @@ class Blocks:
     # Boxes
 
     def _Admonition(self, node: nodes.Element) -> list[Block]:  # noqa: N802 - the class's own name
-        label = admonitionlabels.get(type(node).__name__)
-        title = node.next_node(nodes.title) if label is None else None
-        body = [child for child in node if child is not title]
-        inner = self.of(nodes.container("", *body)) if title is None else self._without(node, title)
-        words = str(label) if title is None else self.spans.of(title)
+        # The writer of the page gives a note its title; other boxes have had theirs from the start.
+        first = node.children[0] if node.children else None
+        title = first if isinstance(first, nodes.title) else None
+        words = self.spans.of(title) if title else admonitionlabels.get(type(node).__name__, "")
+        inner = self._without(node, title)
         if _FOLDED & set(node["classes"]):
-            plain = str(label) if title is None else self.spans.plain(title)
+            plain = self.spans.plain(title) if title else words
             return list(_each_run(inner, lambda text: folded(plain, text)))
         return list(_each_run([f"**{words}**", *inner] if words else inner, quoted))
 

@@ -23,10 +23,11 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache, prose, rehearsals, resolved, reruns
+from bookproof import cache, prose, rehearsals, reruns, resolved
 from bookproof.course import CourseError, find_root
 
 # With these a cell would run and prove nothing.
+_FALSE = ("AssertionError", "ClaimError")
 _SILENT = {"check": False, "skip": True}
 
 
@@ -57,7 +58,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
     def _comparable(self, number: int, cell: NotebookNode) -> None:
         """Refuse a cell that would be run without being compared, and a claim that fails by design."""
-        if any(output.get("ename") == "AssertionError" for output in cell.outputs):
+        if any(output.get("ename") in _FALSE for output in cell.outputs):
             raise self.CollectError(
                 f"{self.path.name}, cell {number}: an assert fails, and the tag raises-exception lets "
                 "it: the claim that it stands for is false; mend the claim (to show an error, catch "

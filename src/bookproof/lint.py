@@ -7,7 +7,6 @@ import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 
 from nbformat import NotebookNode
@@ -15,6 +14,7 @@ from nbformat import NotebookNode
 from bookproof import book, cache, drills
 from bookproof.claimed import claims
 from bookproof.comparing import unmarked
+from bookproof.keys import keys, uses_by_chapter
 from bookproof.listings import included, listings, unseen_cells
 from bookproof.names import names
 from bookproof.page import Cell, Mark, Page, Passage
@@ -75,10 +75,10 @@ def _lint_page(page: Page, path: str, known: Known) -> list[Finding]:
         *_front_matter(page),
         *_formats(page),
         *_inclusions(page, path),
-        *([] if known.keys is None else _keys(page, known.keys, known.elsewhere, known.used)),
+        *([] if known.keys is None else keys(page, known.keys, known.elsewhere, known.used)),
         *([] if known.glossary is None else terms(page, known.glossary)),
         *([] if known.vocabulary is None else names(page, known.vocabulary, folder, known.shown)),
-        *([] if known.vocabulary is None else included(page, known.vocabulary.root, folder)),
+        *([] if known.vocabulary is None else included(page, known.vocabulary, folder)),
     ]
     return sorted(Finding(path, *rest) for rest in found)
 
@@ -100,16 +100,16 @@ def by_chapter(root: Path) -> dict[str, list[Finding]]:
                 built[name] = cache.executed(path)
             except cache.NotBuilt as error:
                 missing[name] = str(error)
-    keys = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
-    uses = {name: _uses_by_chapter(page, name) for name, page in pages.items()}
+    recorded = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
+    uses = {name: uses_by_chapter(page, name) for name, page in pages.items()}
     glossary = [term for page in pages.values() for term in page.glossary]
     vocabulary = Vocabulary(root)
     result = {}
     for name, path in paths.items():
         where = path.relative_to(root).as_posix()
         known = Known(
-            keys=None if name in missing else keys.get(name, set()),
-            elsewhere=keys,
+            keys=None if name in missing else recorded.get(name, set()),
+            elsewhere=recorded,
             used={
                 key for uses_of in uses.values() for document, key in uses_of if document == name
             },
@@ -220,51 +220,6 @@ def _inclusions(page: Page, path: str) -> Iterator[_Found]:
             yield inclusion.line, "inclusion", told("inclusion", seen)
 
 
-def _uses_by_chapter(page: Page, name: str) -> set[tuple[str, str]]:
-    """Return (chapter, key) for every figure that the page shows."""
-    return {(_document(use.document, name), use.key) for use in page.uses}
-
-
-def _document(document: str, name: str) -> str:
-    """Return the chapter that ``document``, written in chapter ``name``, means."""
-    if not document:
-        return name
-    return (Path(name).parent / document.removesuffix(".md")).as_posix()
-
-
-def _keys(
-    page: Page,
-    keys: Collection[str],
-    elsewhere: Mapping[str, Collection[str]],
-    used: Collection[str],
-) -> Iterator[_Found]:
-    for use in page.uses:
-        if not use.document and use.key not in keys:
-            seen = f"no cell of this chapter records {use.key!r}{_near(use.key, keys)}"
-            yield use.line, "undefined-key", told("undefined-key", seen)
-        elif use.document and use.key not in elsewhere.get(_document(use.document, "."), ()):
-            seen = f"no cell of {use.document} records {use.key!r}"
-            yield use.line, "undefined-key", told("undefined-key", seen)
-    shown = {use.key for use in page.uses if not use.document} | set(used)
-    for key in sorted(set(keys) - shown):
-        yield _made_at(page, key), "unused-key", told("unused-key", f"no text shows {key!r}")
-
-
-def _near(key: str, keys: Collection[str]) -> str:
-    near = get_close_matches(key, keys, n=1)
-    return f" (it does record {near[0]!r})" if near else ""
-
-
-def _made_at(page: Page, key: str) -> int:
-    """Return the line of the code that makes the figure, as nearly as the source tells."""
-    quoted = re.compile(rf"""(["']){re.escape(key)}\1""")
-    for cell in page.cells:
-        for offset, text in enumerate(cell.source.split("\n")):
-            if quoted.search(text):
-                return cell.source_line + offset
-    return page.cells[0].line if page.cells else 1
-
-
 def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]:
     """Yield what only the outputs show: keys made twice, pictures drawn without words."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -286,8 +241,9 @@ def _printed(notebook: NotebookNode) -> Iterator[str]:
     """Yield the texts below the cells of ``notebook``."""
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):
-            text = output.get("text") or output.get("data", {}).get("text/plain", "")
-            yield text if isinstance(text, str) else "".join(text)
+            data = output.get("data", {})
+            for text in (output.get("text"), data.get("text/plain"), data.get("text/markdown")):
+                yield text if isinstance(text, str) else "".join(text or ())
 
 
 def _shows_picture(cell: NotebookNode) -> bool:

@@ -1,15 +1,14 @@
 """Code on the page: each listing is a cell that the reader can see, or an object that still exists."""
 
-import posixpath
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from pathlib import Path
 
+from bookproof.defined import definitions
 from bookproof.page import Listing, Page
 from bookproof.printed import parsed
 from bookproof.rules import told
-from bookproof.vocabulary import definitions
+from bookproof.vocabulary import Vocabulary
 
 _PYTHON = frozenset(
     (
@@ -52,18 +51,17 @@ def listings(page: Page) -> Iterator[_Found]:
             yield listing.line, "listing", told("listing", seen)
 
 
-def included(page: Page, root: Path, folder: str) -> Iterator[_Found]:
+def included(page: Page, vocabulary: Vocabulary, folder: str) -> Iterator[_Found]:
     """Yield included listings whose file or object is gone; ``folder`` is the page's."""
     for listing in page.listings:
-        if listing.kind == "included" and (seen := _gone(listing, root, folder)):
+        if listing.kind == "included" and (seen := _gone(listing, vocabulary, folder)):
             yield listing.line, "listing-gone", told("listing-gone", seen)
 
 
-def _gone(listing: Listing, root: Path, folder: str) -> str:
+def _gone(listing: Listing, vocabulary: Vocabulary, folder: str) -> str:
     """Return what is missing of an included listing, "" if nothing is."""
     target = listing.language
-    base = "" if target.startswith("/") else folder
-    path = root / posixpath.normpath(posixpath.join(base, target.lstrip("/")))
+    path = vocabulary.included(target, folder)
     if not path.is_file():
         beside = sorted(other.name for other in path.parent.glob(f"*{path.suffix}"))
         return f"{target} is included, and there is no such file{_near(path.name, beside)}"

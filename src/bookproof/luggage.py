@@ -31,7 +31,7 @@ HOME = Path(__file__).parents[1]
 
 REQUIREMENTS = "requirements.txt"
 
-_SETUP = '''\
+_SETUP = """\
 # @title Setup: run this cell first, and leave it folded. It lets the notebook run anywhere, without a network.
 # In a checkout of the course it goes to the book's folder. Elsewhere it unpacks what the chapter needs of the
 # course, and carries along below, into a folder that is deleted with the kernel.
@@ -66,7 +66,7 @@ def set_up():
 
 
 set_up.files = "{files}"
-set_up()'''
+set_up()"""
 
 
 def setup_cell(notebook: NotebookNode, root: Path, page: str) -> str:
@@ -107,16 +107,17 @@ def carried(notebook: NotebookNode, root: Path) -> dict[str, bytes]:
 def _imported(sources: Sources, cells: Iterable[str], beside: Path) -> dict[str, Path]:
     """Return the files of packages that are read when the cells run, by their path below the root.
 
-    What a result depends on is less than that: importing a package runs its ``__init__``, which imports
-    modules that the chapter does not use.
+    What a result depends on is less than that: importing a module runs the ``__init__`` of its package,
+    which imports others that the chapter does not use.
     """
     programs, found, before = list(cells), set[Path](), -1
     while len(found) > before:
         before = len(found)
         found |= sources.of_code(programs, beside)
-        programs = [
-            path.read_text(encoding="utf-8") for path in found if path.name == "__init__.py"
-        ]
+        folders = {folder for path in found for folder in path.parents}
+        inits = {folder / "__init__.py" for folder in folders if sources.folder in folder.parents}
+        found |= {path for path in inits if path.is_file()}
+        programs = [path.read_text(encoding="utf-8") for path in found & inits]
     inside = [path for path in found if path.is_relative_to(sources.folder)]
     return {f"src/{path.relative_to(sources.folder).as_posix()}": path for path in inside}
 

@@ -1,7 +1,7 @@
 """Names in backticks: each must be known to the code, so that a renamed one turns the lint red.
 
 Inline code is read as a Python expression where it is one, and each of its names and attributes is
-looked up (``vocabulary.py`` says where). Else it is a file, a command, a key of a TOML file, a
+looked up (``vocabulary.py`` and ``spoken.py`` say where). Else it is a file, a command, a key of a TOML file, a
 role or directive, a unit, or words that the chapter's code holds.
 """
 
@@ -14,8 +14,9 @@ from difflib import get_close_matches
 
 from bookproof.page import Page
 from bookproof.rules import told
+from bookproof.spoken import Spoken
 from bookproof.units import SCALES
-from bookproof.vocabulary import TAGS, Spoken, Vocabulary
+from bookproof.vocabulary import TAGS, Vocabulary
 
 _MYST = re.compile(r"\{[a-z][\w:.+-]*\}(?:`[^`]*`|\s.*)?|:[a-z][\w-]*:(?:\s.*)?", re.DOTALL)
 _TABLE = re.compile(r"\[([\w.]+)\](?:\s+(\w+))?")
@@ -23,10 +24,11 @@ _COMMAND = re.compile(
     r"(?:\$ )?(?:\.venv/bin/)?(make|git|pip|pytest|python|jupyter|jupyter-book)\b(.*)"
 )
 _SUFFIXES = "md py toml txt json lock yml yaml ipynb bib css js html svg png npz mplstyle"
-_FILE = re.compile(
-    rf"[\w.-]*(?:/[\w.-]+)*(?:\.(?:{'|'.join(_SUFFIXES.split())})|/)|\.?[\w-]+(?:/[\w.-]+)+"
-)
+_ENDING = rf"\.(?:{'|'.join(_SUFFIXES.split())})"
+_FILE = re.compile(rf"[\w.-]*(?:/[\w.-]+)+{_ENDING}")
+_PERHAPS_FILE = re.compile(rf"[\w.-]+{_ENDING}|\.?[\w-]+(?:/[\w.-]+)*/?")
 _HYPHENED = re.compile(r"[a-z]+(?:-[a-z]+)+")
+_ARGUMENT = re.compile(r"\w+=(?!=)")
 _SIGNS = re.compile(r"[^\w\s]*")
 _WORD = re.compile(r"[^\W\d]\w*")
 
@@ -43,7 +45,7 @@ def names(
     page: Page, vocabulary: Vocabulary, folder: str, shown: str
 ) -> Iterator[tuple[int, str, str]]:
     """Yield line, rule and message for inline code that names what is not there."""
-    spoken = vocabulary.spoken(page, folder, shown)
+    spoken = Spoken.of(page, vocabulary, folder, shown)
     for passage in page.passages:
         of_torch = "PyTorch" in passage.text
         for mark in passage.marks:
@@ -67,9 +69,11 @@ def _unknown(code: str, spoken: Spoken, of_torch: bool) -> Unknown | None:
         keys = spoken.vocabulary.tables.get(found[1])
         if keys is not None:
             return _looked_up(found[2], keys) if found[2] else None
-    if _FILE.fullmatch(code) and not _known_expression(code, spoken):
+    if _FILE.fullmatch(code) or (
+        _PERHAPS_FILE.fullmatch(code) and re.search(r"[./]", code) and not _known(code, spoken)
+    ):
         return None if spoken.vocabulary.is_file(code, spoken.folder) else Unknown(code)
-    if " " in code and code in spoken.code:
+    if " " in code and re.search(rf"(?<!\w){re.escape(code)}(?!\w)", spoken.code):
         return None  # word for word in a cell, or in what one printed
     tree = _parsed(code)
     if tree is not None and not _HYPHENED.fullmatch(code):
@@ -96,7 +100,7 @@ def _looked_up(name: str, known: frozenset[str]) -> Unknown | None:
     return Unknown(name, near[0] if near else "")
 
 
-def _known_expression(code: str, spoken: Spoken) -> bool:
+def _known(code: str, spoken: Spoken) -> bool:
     tree = _parsed(code)
     return tree is not None and _in_expression(tree, spoken, of_torch=False) is None
 
@@ -106,7 +110,8 @@ def _parsed(code: str) -> ast.Module | None:
     code = code.replace("\u2026", "...")
     if keyword.iskeyword(code) or keyword.issoftkeyword(code):
         return ast.Module(body=[], type_ignores=[])
-    for text in (code, f"{code} pass", f"{code}: pass", f"{code}\ndef f(): pass", f"f({code})"):
+    argument = f"dict({code})" if _ARGUMENT.match(code) else code
+    for text in (argument, f"{code} pass", f"{code}: pass", f"{code}\ndef f(): pass", f"f({code})"):
         try:
             return ast.parse(text)
         except SyntaxError:
@@ -130,8 +135,10 @@ def _in_expression(tree: ast.Module, spoken: Spoken, of_torch: bool) -> Unknown 
             found = spoken.name(node.id, own, of_torch)
         elif isinstance(node, ast.keyword) and node.arg:
             found = spoken.parameter(node.arg)
+            if not found and node.arg == "dtype" and isinstance(node.value, ast.Constant):
+                found = spoken.name(str(node.value.value), own, of_torch)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            found = spoken.imported(node)
+            found = spoken.import_(node)
         if found:
             return Unknown(*found)
     return None

@@ -1,9 +1,10 @@
 """Prints of pictures: 64 letters that change when what is drawn changes, and not with its noise.
 
 A picture is shrunk to cells, and each channel of each cell is added to, or taken from, one of 64
-sums that a fixed shuffle chooses. A letter is a sum, rounded. So a change anywhere in the picture
-moves some letters by more than one step, however small a part of it changes, while the
-anti-aliasing of another renderer moves few of them that far.
+sums that a fixed shuffle chooses. A letter is a sum, rounded. So a curve, a bar, a box or a
+colour that changes anywhere in the picture moves some letters by more than one step, while the
+anti-aliasing of another renderer moves few of them that far. A single tick or faint grid line does
+not either.
 
 SVG is drawn without fonts, so that a print does not depend on those of the machine: the words of
 its text are kept beside the letters. What of a text is no word (place, size, colour) is not seen.

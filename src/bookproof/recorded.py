@@ -154,9 +154,9 @@ def files(root: Path, cells: Iterable[str]) -> Iterator[Path]:
     if asking:
         column = folder(root)
         names = sorted({name for cell in asking for name in mentions(cell, *_ASKING)})
-        for path in (column / RECORD, *(column / f"{name}.py" for name in names)):
-            if path.is_file():
-                yield path
+        yield from filter(Path.is_file, (column / RECORD, *(column / f"{n}.py" for n in names)))
+        if settings.load(root).torch != settings.Settings().torch:
+            yield root / settings.FILE  # where else to look
 
 
 def _theirs(*, shape: Iterable[int] = (), **told: Any) -> Theirs:

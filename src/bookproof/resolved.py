@@ -168,13 +168,13 @@ def published(chapter: Path, root: Path) -> NotebookNode:
         raise cache.not_built(chapter, root)
     notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     made = notebook.metadata.get(FIELD, {})
-    setup, *cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     # The key covers what the outputs depend on, the first cell all that the notebook carries.
     current = made.get("key") == cache.key(source, root)
-    if not current or setup.source != luggage.setup_cell(source, root, page):
+    if not current or not code or code[0].source != luggage.setup_cell(source, root, page):
         raise cache.not_built(chapter, root)
     own = [cell for cell in source.cells if cell.cell_type == "code"]
-    for number, (mine, given) in enumerate(zip_longest(own, cells), 1):
+    for number, (mine, given) in enumerate(zip_longest(own, code[1:]), 1):
         if mine is None or given is None or _what_runs(mine) != _what_runs(given):
             raise ResolvedError(
                 f"{chapter.name}, cell {number}: it is not the one of {path.relative_to(root)}: the "

@@ -193,7 +193,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "exercise-solution",
             "an exercise whose solution its own check has not found right",
-            "a solution that nobody ran may be wrong",
+            "a solution without the word of its check may be wrong",
             "write {solution-start} with the exercise's label, and end a cell of it with the "
             "verdict of the same check on the solution, which shows \u201cRight\u201d",
         ),

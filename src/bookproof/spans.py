@@ -147,7 +147,9 @@ class Spans:
 
     def _image(self, node: nodes.Element) -> str:
         """Return an image with its bytes inside, so that it needs no file beside the notebook."""
-        uri, alt = str(node["uri"]), escape(str(node.get("alt", "")))
+        # The writer of the page has turned the uri into a path of the site; the candidates are sources.
+        uri = str(next(iter(node.get("candidates", {}).values()), node["uri"]))
+        alt = escape(str(node.get("alt", "")))
         if not urlsplit(uri).scheme:
             path = self.links.folder / uri
             kind = guess_type(path.name)[0] or "application/octet-stream"

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bookproof.units import counted
+
 LONGEST = 100
 MOST = 40
 
@@ -22,7 +24,7 @@ def told(file: str, before: Any, after: Any) -> list[str]:
             lines.append(f"  {path}{_short(old[path])} →{_short(new[path])[1:]}")
     more = [f"  and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
     return [
-        f"{file}: {len(lines):,} changes" if lines else f"{file}: as it was",
+        f"{file}: {counted(len(lines), 'change')}" if lines else f"{file}: as it was",
         *lines[:MOST],
         *more,
     ]
@@ -54,7 +56,7 @@ def _leaves(record: Any, path: str = "") -> Iterator[tuple[str, Any]]:
                 f"{row['method']}: {row['call']} for {row['grads']}",
             )
     elif path == "names":
-        yield from ((name, ...) for name in record)
+        yield from ((f"name {name}", ...) for name in record)
     else:
         yield path, record
 
