@@ -1,8 +1,10 @@
 """Terms in the lint: in the glossary, and linked where a chapter first uses them."""
 
+from pathlib import Path
+
 import pytest
 
-from bookproof.lint import Known, lint_text
+from bookproof.lint import Known, lint_book, lint_text
 from bookproof.prose import read
 
 GLOSSARY = ["batch", "leaf", "Adam", "chain rule", "gradient", "gradient accumulation", "no_grad"]
@@ -65,3 +67,14 @@ def test_list_of_objectives_is_only_in_the_opening() -> None:
 def test_glossary_is_read() -> None:
     page = read("```{glossary}\nchain rule\n  Along a path.\n\nAdam : n\n  A rule.\n```\n")
     assert page.glossary == ["chain rule", "Adam"]
+
+
+def test_glossary_of_one_page_serves_the_book(tmp_path: Path) -> None:
+    book = tmp_path / "book"
+    book.mkdir()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
+    (book / "index.md").write_text("# I\n\nUse {term}`tape`, {term}`tap`.\n", encoding="utf-8")
+    (book / "words.md").write_text("```{glossary}\ntape\n  A list.\n```\n", encoding="utf-8")
+    assert [str(found).split("; ")[0] for found in lint_book(tmp_path)] == [
+        "book/index.md:3: undefined-term: the glossary has no term 'tap' (it does have 'tape')"
+    ]
