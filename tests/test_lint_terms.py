@@ -8,6 +8,7 @@ from bookproof.lint import Known, lint_book, lint_text
 from bookproof.prose import read
 
 GLOSSARY = ["batch", "leaf", "Adam", "chain rule", "gradient", "gradient accumulation", "no_grad"]
+GLOSSARY += ["Function", "SGD"]
 
 
 def places(text: str) -> list[tuple[int, str]]:
@@ -29,6 +30,8 @@ def test_term_that_the_glossary_lacks() -> None:
         "Two batches come.\n\nThe {term}`batch`.",
         "Its leaves come.\n\nThe {term}`leaf`.",
         "Words, use Adam.",
+        "Adam comes first, then Adam again.",
+        "Plain SGD.",
         "By the chain rule.",
         "Under no_grad it does not.",
         "Two gradient accumulations.",
@@ -43,6 +46,8 @@ def test_term_used_before_it_is_linked(text: str) -> None:
     "text",
     [
         "A {term}`batch`, then a batch.",
+        "Functions are everyday words. Function or not: Function.",
+        "The option sgd.",
         "Everyday words: a batch, its leaves, a gradient.",
         "By the {term}`chain rule`, and by the chain rule again.",
         "By the {term}`chain rule <Chain Rule>`, and by the chain rule again.",
