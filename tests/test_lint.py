@@ -460,6 +460,19 @@ def test_book_is_linted_chapter_by_chapter(tiny: Path) -> None:
     assert lint.lint_book(tiny) == [f for made in findings.values() for f in made]
 
 
+def test_claim_is_looked_for_in_the_last_build(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (tiny / "book/a.md").read_text()
+    claimed = '\n```{code-cell} python3\nclaim("so", 1 < 2)\n```\n\nIt is {claim}`so <so>`.\n'
+    (tiny / "book/a.md").write_text(text + claimed)
+    notebook = cache.executed(tiny / "book/a.md")
+    notebook.cells.append(v4.new_code_cell('claim("so", 1 < 2)'))
+    monkeypatch.setattr(cache, "executed", lambda path: notebook)
+    idle = [finding for finding in lint.by_chapter(tiny)["a"] if finding.rule == "idle-claim"]
+    assert [finding.line for finding in idle] == [
+        (text + claimed).split("claim(")[0].count("\n") + 1
+    ]
+
+
 def test_chapter_that_is_not_built_is_a_finding(tiny: Path) -> None:
     (tiny / "book/draft.md").write_text(f"{HEAD}# Draft\n\nWords {{glue:text}}`n`.\n")
     [finding] = lint.by_chapter(tiny)["draft"]

@@ -1,11 +1,14 @@
 """Terms in the lint: in the glossary, and linked where a chapter first uses them."""
 
+from pathlib import Path
+
 import pytest
 
-from bookproof.lint import Known, lint_text
+from bookproof.lint import Known, lint_book, lint_text
 from bookproof.prose import read
 
 GLOSSARY = ["batch", "leaf", "Adam", "chain rule", "gradient", "gradient accumulation", "no_grad"]
+GLOSSARY += ["Function", "SGD"]
 
 
 def places(text: str) -> list[tuple[int, str]]:
@@ -27,6 +30,8 @@ def test_term_that_the_glossary_lacks() -> None:
         "Two batches come.\n\nThe {term}`batch`.",
         "Its leaves come.\n\nThe {term}`leaf`.",
         "Words, use Adam.",
+        "Adam comes first, then Adam again.",
+        "Plain SGD.",
         "By the chain rule.",
         "Under no_grad it does not.",
         "Two gradient accumulations.",
@@ -41,6 +46,8 @@ def test_term_used_before_it_is_linked(text: str) -> None:
     "text",
     [
         "A {term}`batch`, then a batch.",
+        "Functions are everyday words. Function or not: Function.",
+        "The option sgd.",
         "Everyday words: a batch, its leaves, a gradient.",
         "By the {term}`chain rule`, and by the chain rule again.",
         "By the {term}`chain rule <Chain Rule>`, and by the chain rule again.",
@@ -65,3 +72,14 @@ def test_list_of_objectives_is_only_in_the_opening() -> None:
 def test_glossary_is_read() -> None:
     page = read("```{glossary}\nchain rule\n  Along a path.\n\nAdam : n\n  A rule.\n```\n")
     assert page.glossary == ["chain rule", "Adam"]
+
+
+def test_glossary_of_one_page_serves_the_book(tmp_path: Path) -> None:
+    book = tmp_path / "book"
+    book.mkdir()
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\n", encoding="utf-8")
+    (book / "index.md").write_text("# I\n\nUse {term}`tape`, {term}`tap`.\n", encoding="utf-8")
+    (book / "words.md").write_text("```{glossary}\ntape\n  A list.\n```\n", encoding="utf-8")
+    assert [str(found).split("; ")[0] for found in lint_book(tmp_path)] == [
+        "book/index.md:3: undefined-term: the glossary has no term 'tap' (it does have 'tape')"
+    ]

@@ -94,6 +94,20 @@ CONTRASTS = """() => {
     return (Math.max(...two) + 0.05) / (Math.min(...two) + 0.05);
   });
 }"""
+# Notes that do not lie whole in the window, each link having the focus in its turn.
+OUTSIDE = """() => {
+  document.querySelectorAll("details").forEach(d => d.open = true);
+  const links = [...document.querySelectorAll(".tie > a")].filter(a => a.checkVisibility({
+    visibilityProperty: true
+  }));
+  return links.filter(a => {
+    a.scrollIntoView({block: "center"});
+    a.focus({preventScroll: true});
+    const note = a.nextElementSibling.getBoundingClientRect();
+    return !note.width || note.left < 0 || note.right > innerWidth || note.top < 0
+      || note.bottom > innerHeight;
+  }).map(a => a.textContent);
+}"""
 COLUMNS = ("cells", "folded", "figures", "places", "claims", "exercises")
 
 
@@ -367,6 +381,25 @@ def test_the_status_page_counts_what_the_pages_show(which: str, tiny: TinyBook) 
         }
 
 
+@pytest.mark.parametrize(
+    ("shown", "instead"),
+    [
+        ('class="cell_input', 'class="cell_gone'),
+        ('data-figure="verdict"', ""),
+        ("data-claim", "data-x"),
+    ],
+)
+def test_a_page_that_shows_less_than_was_counted_is_noticed(
+    tiny: TinyBook, tmp_path: Path, shown: str, instead: str
+) -> None:
+    site = tiny.copy(tmp_path / "book").root / "_build/html"
+    path = site / "book/tied.html"
+    html = path.read_text(encoding="utf-8")
+    assert shown in html
+    path.write_text(html.replace(shown, instead, 1), encoding="utf-8")
+    assert counted(site, "tied") != stated(site)["tied"]
+
+
 def test_the_status_page_of_the_book_names_commit_and_versions() -> None:
     text = soup(SITE, "status").select("dl.proof-of-build")[0].get_text(" ", strip=True)
     assert f"bytegrad {provenance.digest(REPO / 'src', ['bytegrad'])}" in text
@@ -382,3 +415,16 @@ def test_every_figure_of_the_book_leads_to_a_cell_that_is_there() -> None:
         where = pages[Path(target).stem if target else name].find(id=place)
         assert isinstance(where, Tag), (name, link)
         assert str(link.get("data-figure") or link.get("data-claim")).split("::")[-1] in where.text
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_note_of_the_book_leaves_the_window(browser: Browser, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800}, reduced_motion="reduce")
+    outside = {}
+    for path in (SITE / "book").glob("*.html"):
+        page.goto(path.as_uri())
+        outside[path.stem] = page.evaluate(OUTSIDE)
+        assert page.evaluate(OVERFLOW) == "", path.stem
+    page.close()
+    assert outside
+    assert not any(outside.values()), outside

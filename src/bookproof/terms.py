@@ -48,7 +48,9 @@ def _early(
             place = (at, hit.start())
             if term not in wanted or place >= linked.get(term, (at + 1, 0)):
                 continue
-            if _case(term) and hit[0][0] != term[0]:
+            if term != term.lower() and not hit[0].startswith(term[:-1]):
+                continue  # a name is spelled in one way
+            if _capital(term) and _opens(passage.text, hit.start()):
                 continue
             if not any(_within(hit.start(), mark) for mark in inside):
                 wanted.remove(term)
@@ -66,8 +68,13 @@ def _is_name(term: str) -> bool:
     return bool(re.search(r"[\s_-]|[A-Z]", term))
 
 
-def _case(term: str) -> bool:
-    return term[0].isupper()
+def _capital(term: str) -> bool:
+    return bool(re.fullmatch(r"[A-Z][a-z]+", term))
+
+
+def _opens(text: str, start: int) -> bool:
+    """Return whether a sentence begins at ``start``, where any word has a capital."""
+    return bool(re.search(r"(?:^|[.!?:])[\s*_(]*$", text[:start]))
 
 
 @cache
