@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bookproof import cache, luggage, resolved
+from bookproof.mathematics import Typesetter
 from tests.tiny_book import HEAD, REPO, TinyBook
 
 PUBLISHED = sorted((REPO / "_build/html/_sources/book").glob("*.ipynb"))
@@ -168,7 +169,22 @@ thing
 BIB = "@book{someone, author = {Some One}, title = {A Book}, publisher = {P}, year = 2001}\n"
 UNKNOWN = (
     HEAD
-    + "# Unknown\n\n```{code-cell} ipython3\n1\n```\n\n```{eval-rst}\n:field: lost words\n```\n"
+    + """# Unknown
+
+```{code-cell} ipython3
+1
+```
+
+```{eval-rst}
+:field: lost words
+```
+
+```{list-table}
+* - a
+  - - one
+    - two
+```
+"""
 )
 
 ROLE = re.compile(r"\{[a-z][a-z:-]*\}[`(\[]")
@@ -291,10 +307,8 @@ def test_a_node_that_nobody_can_translate_is_red_with_its_place(
     planted.replace("book/two.md", "Back", "Plainly back")
     done = planted.build()
     assert done.status != 0
-    assert re.search(
-        r"everything\.md:\d+: WARNING: the node 'field_list' has no counterpart in a note",
-        done.text,
-    )
+    for said in ("the node 'field_list' has no counterpart", "a table's cell holds more than para"):
+        assert re.search(rf"everything\.md:\d+: WARNING: {said}", done.text), done.text
     assert "lost words" in _text(_read(planted.root / "_build/html/_sources/book/everything.ipynb"))
 
 
@@ -363,6 +377,23 @@ def test_a_published_notebook_is_whole(path: Path) -> None:
         )
     )
     assert len(re.findall(r"^ *```python$", _text(notebook), re.M)) >= listings
+
+
+@pytest.fixture(scope="module")
+def typeset() -> Iterator[Typesetter]:
+    typesetter = Typesetter()
+    yield typesetter
+    typesetter.close()
+
+
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.stem)
+def test_every_formula_is_delimited_and_can_be_typeset(path: Path, typeset: Typesetter) -> None:
+    prose = SPAN.sub("`code`", FENCE.sub("", _text(_read(path))))
+    script = REPO / "book/_static/katex/katex.min.js"
+    for display, inline in re.findall(r"\$\$\n(.+)\n\$\$|(?<![\\$])\$(?!\$)(.+?)\$", prose):
+        tex = (display or inline).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+        good, said = typeset(script, tex, bool(display))
+        assert good, (tex, said)
 
 
 def _carried(notebook: NotebookNode) -> dict[str, bytes]:

@@ -86,10 +86,11 @@ class Drift:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a drift: the checks that caught it, or why it counts as missed."""
+    """What became of a drift: the checks that caught it and how they end, or why it counts as missed."""
 
     drift: Drift
     caught: tuple[str, ...]
+    told: str = ""
     missed: str = ""
     seconds: float = 0.0
 
@@ -202,27 +203,26 @@ def outcome(drift: Drift, copy: Copy) -> Outcome:
     began = time.monotonic()
     caught: list[str] = []
     other: list[str] = []
+    missed = told = ""
     try:
         for edit in drift.edits:
             edit.plant(copy.root)
         for check in drift.checks:
             if copy.red(check):
+                told = copy.said[check][-1500:]
                 fits = re.search(drift.says, copy.said[check], re.MULTILINE)
                 (caught if fits else other).append(check)
             if len(caught) == drift.places:
                 break
-        missed = ""
         if len(caught) < drift.places:
             missed = f"{len(caught)} of {drift.places} places"
             if other:
-                missed += (
-                    f"; red for another reason: {', '.join(other)}:\n{copy.said[other[-1]][-1500:]}"
-                )
+                missed += f"; red for another reason: {', '.join(other)}:\n{told}"
     except DriftError as error:
         missed = str(error)
     finally:
         copy.restore()
-    return Outcome(drift, tuple(caught), missed, time.monotonic() - began)
+    return Outcome(drift, tuple(caught), told, missed, time.monotonic() - began)
 
 
 def outcomes(drifts: list[Drift], copies: list[Copy]) -> Iterator[Outcome]:
@@ -250,7 +250,9 @@ def control(drifts: list[Drift], copies: list[Copy]) -> None:
     for number, each in enumerate(outcomes(unplanted, copies), 1):
         print(f"[{number}/{len(checks)}] green with nothing planted? {each.drift}", flush=True)
         if each.caught:
-            raise DriftError(f"{each.drift} is red with nothing planted, so it proves nothing")
+            raise DriftError(
+                f"{each.drift} is red with nothing planted, so it proves nothing:\n{each.told}"
+            )
 
 
 def rows(found: Iterable[Outcome]) -> list[dict[str, object]]:

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 from docutils import nodes
-from sphinx.locale import admonitionlabels
 
 from bookproof.mathematics import display_tex
 from bookproof.spans import Links, Spans, tex
@@ -18,8 +17,6 @@ from bookproof.spans import Links, Spans, tex
 _OPENING = re.compile(r"^(#{1,6}(?=\s|$)|[-+](?=\s|$)|>|=+\s*$|-{2,}|:{3})")
 _NUMBER = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _LANGUAGES = {"ipython3": "python", "python3": "python", "default": "", "none": "", "myst-ansi": ""}
-_SIDES = {"text-left": ":--", "text-center": ":-:", "text-right": "--:"}
-_FOLDED = {"dropdown", "toggle", "toggle-shown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ Block = str | Heading | Code | Line
 
 
 class Blocks:
-    """The translator of one page.
+    """The translator of a page's text and lists; `bookproof.boxes` has the rest.
 
     ``number`` gives the number of a figure, table, formula or exercise; ``warn`` is told of what cannot be
     translated, whose words stay.
@@ -62,36 +59,39 @@ class Blocks:
     ) -> None:
         self.number = number
         self.warn = warn
-        self.spans = Spans(links, self._unknown)
-        self._depth = 0
+        self.spans = Spans(links, self.unknown)
+        self.depth = 0
 
-    def of(self, node: nodes.Element) -> list[Block]:
-        """Return the children of ``node`` as blocks; words that stand alone make a paragraph."""
+    def of(self, node: nodes.Element, but: nodes.Node | None = None) -> list[Block]:
+        """Return the children of ``node``, all ``but`` one, as blocks; bare words make a paragraph."""
         made: list[Block] = []
-        for inline, children in groupby(node.children, self._is_inline):
+        children = (child for child in node.children if child is not but)
+        for inline, run in groupby(children, self._is_inline):
             if inline:
-                text = "".join(map(self.spans.one, children)).strip()
+                text = "".join(map(self.spans.one, run)).strip()
                 made += [_guarded(text)] if text else []
             else:
-                for child in children:
-                    made += self._one(child)
+                for child in run:
+                    made += self.one(child)
         return made
 
     def _is_inline(self, node: nodes.Node) -> bool:
         known = any(hasattr(self, f"_{kind.__name__}") for kind in type(node).__mro__)
         return not known and isinstance(node, nodes.Text | nodes.Inline)
 
-    def _one(self, node: nodes.Node) -> list[Block]:
+    def one(self, node: nodes.Node) -> list[Block]:
+        """Return one node that is no part of a line."""
         assert isinstance(node, nodes.Element)
         for kind in type(node).__mro__:
             method = getattr(self, f"_{kind.__name__}", None)
             if method is not None:
                 made: list[Block] = method(node)
                 return made
-        self._unknown(node)
+        self.unknown(node)
         return self.of(node)
 
-    def _unknown(self, node: nodes.Node) -> None:
+    def unknown(self, node: nodes.Node) -> None:
+        """Warn of a node that has no counterpart."""
         self.warn(
             f"the node {type(node).__name__!r} has no counterpart in a notebook; its reader would see the "
             "bare words; write it another way, or teach bookproof.blocks or bookproof.spans to "
@@ -102,22 +102,23 @@ class Blocks:
     # Text
 
     def _section(self, node: nodes.Element) -> list[Block]:
-        self._depth += 1
+        self.depth += 1
         made: list[Block] = [] if node.line is None else [Line(node.line)]
         for child in node.children:
             # docutils does not number the lines of what it moves about; those tell nothing.
             if child.line is not None and not isinstance(child, nodes.title | nodes.section):
                 made.append(Line(child.line))
             made += self._titled(child)
-        self._depth -= 1
+        self.depth -= 1
         return made
 
     def _titled(self, child: nodes.Node) -> list[Block]:
         if isinstance(child, nodes.title):
-            return [self._heading(self.spans.of(child), self._depth)]
-        return self._one(child) if not self._is_inline(child) else [self.spans.one(child)]
+            return [self.heading(self.spans.of(child), self.depth)]
+        return self.one(child) if not self._is_inline(child) else [self.spans.one(child)]
 
-    def _heading(self, text: str, depth: int) -> Heading:
+    def heading(self, text: str, depth: int) -> Heading:
+        """Return a heading, not deeper than Markdown goes."""
         return Heading("#" * min(depth, 6) + " " + text)
 
     def _paragraph(self, node: nodes.Element) -> list[Block]:
@@ -150,7 +151,7 @@ class Blocks:
         return [text] if text and "html" in node["format"].split() else []
 
     def _block_quote(self, node: nodes.Element) -> list[Block]:
-        return list(_each_run(self.of(node), quoted))
+        return list(each_run(self.of(node), quoted))
 
     def _attribution(self, node: nodes.Element) -> list[Block]:
         return ["— " + self.spans.of(node)]
@@ -179,173 +180,45 @@ class Blocks:
         made = []
         for item, mark in zip(items, marks, strict=True):
             assert isinstance(item, nodes.Element)
-            made.append(_hung(mark, self._joined(item)))
+            made.append(_hung(mark, self.joined(item)))
         loose = any("\n\n" in text for text in made)
         return [("\n\n" if loose else "\n").join(made)]
 
-    def _joined(self, node: nodes.Element) -> str:
+    def joined(self, node: nodes.Element, but: nodes.Node | None = None) -> str:
         """Return the children as one text; a code cell cannot stand where that is asked for."""
         parts = []
-        for block in self.of(node):
-            if isinstance(block, str):
-                parts.append(block)
-            elif isinstance(block, Code):
+        for block in self.of(node, but):
+            if isinstance(block, Code):
                 self.warn(
                     "a code cell stands in a list or a table; a notebook has cells of its own only "
                     "between paragraphs; move the cell out",
                     node,
                 )
+            elif not isinstance(block, Line):
+                parts.append(block.text if isinstance(block, Heading) else block)
         return "\n\n".join(parts)
 
     def _definition_list(self, node: nodes.Element) -> list[Block]:
         made = []
         for item in node.children:
             assert isinstance(item, nodes.Element)
-            terms = [
-                self.spans.of(term).strip()
-                for term in item.findall(nodes.term)
-                if term.parent is item
-            ]
-            said = [self._joined(part) for part in item if isinstance(part, nodes.definition)]
-            text = ", ".join(f"**{term}**" for term in terms) + ": " + "\n\n".join(said)
-            made.append(_hung("- ", text))
+            said = [part for part in item.children if isinstance(part, nodes.definition)]
+            terms = [part for part in item.children if isinstance(part, nodes.term)]
+            for part in item.children:
+                if part not in [*terms, *said]:
+                    self.unknown(part)
+            words = ", ".join(f"**{self.spans.of(term).strip()}**" for term in terms)
+            made.append(_hung("- ", f"{words}: " + "\n\n".join(map(self.joined, said))))
         return ["\n".join(made)]
 
     def _glossary(self, node: nodes.Element) -> list[Block]:
         return self.of(node)
 
     def _footnote(self, node: nodes.Element) -> list[Block]:
-        label, *rest = node.children
-        text = "\n\n".join(
-            block for part in rest for block in self._one(part) if isinstance(block, str)
-        )
-        return [rf"\[{self.spans.one(nodes.Text(label.astext()))}\] {text}"]
+        label = node.children[0]
+        return [rf"\[{self.spans.one(nodes.Text(label.astext()))}\] {self.joined(node, but=label)}"]
 
     _citation = _footnote
-
-    # Pictures and tables
-
-    def _image(self, node: nodes.Element) -> list[Block]:
-        return [self.spans.one(node)]
-
-    def _figure(self, node: nodes.Element) -> list[Block]:
-        made: list[Block] = []
-        for child in node.children:
-            caption = isinstance(child, nodes.caption)
-            made += [self.caption(node, child)] if caption else self._one(child)
-        return made
-
-    _legend = _target
-
-    def caption(self, node: nodes.Element, words: nodes.Node, kind: str = "figure") -> str:
-        """Return the caption of a figure or table, with its number."""
-        assert isinstance(words, nodes.Element)
-        number = self.number(kind, node)
-        name = {"figure": "Fig.", "table": "Table"}[kind]
-        return (f"**{name} {number}** " if number else "") + self.spans.of(words)
-
-    def _table(self, node: nodes.Element) -> list[Block]:
-        titles = [self.caption(node, title, "table") for title in node.findall(nodes.title)]
-        heads = [row for head in node.findall(nodes.thead) for row in head.findall(nodes.row)]
-        rows = [row for body in node.findall(nodes.tbody) for row in body.findall(nodes.row)]
-        width = max((len(row) for row in [*heads, *rows]), default=0)
-        lines = [self._cells(row) for row in heads] or ["|" + "  |" * width]
-        sides = [_side(entry) for entry in (heads or rows)[0]]
-        lines.insert(1, f"| {' | '.join(sides)} |")
-        return [*titles, "\n".join([*lines, *map(self._cells, rows)])]
-
-    def _cells(self, row: nodes.Element) -> str:
-        cells = []
-        for entry in row:
-            assert isinstance(entry, nodes.Element)
-            text = self._joined(entry)
-            if "\n" in text.replace("\n\n", "") or entry.get("morecols") or entry.get("morerows"):
-                self.warn(
-                    "a table's cell holds more than paragraphs, or spans several cells; a table in "
-                    "Markdown cannot show that; use a list, or one cell for each thing",
-                    entry,
-                )
-            cells.append(text.replace("\n\n", "<br>").replace("\n", " "))
-        return f"| {' | '.join(cells)} |"
-
-    # Boxes
-
-    def _Admonition(self, node: nodes.Element) -> list[Block]:  # noqa: N802 - the class's own name
-        # The writer of the page gives a note its title; other boxes have had theirs from the start.
-        first = node.children[0] if node.children else None
-        title = first if isinstance(first, nodes.title) else None
-        words = self.spans.of(title) if title else admonitionlabels.get(type(node).__name__, "")
-        inner = self._without(node, title)
-        if _FOLDED & set(node["classes"]):
-            plain = self.spans.plain(title) if title else words
-            return list(_each_run(inner, lambda text: folded(plain, text)))
-        return list(_each_run([f"**{words}**", *inner] if words else inner, quoted))
-
-    _topic = _sidebar = _Admonition
-
-    def _without(self, node: nodes.Element, title: nodes.Node | None) -> list[Block]:
-        """Return all children but the title, which stays where it is in the tree."""
-        return [
-            block
-            for child in node.children
-            if child is not title
-            for block in (
-                self._one(child) if not self._is_inline(child) else [self.spans.one(child)]
-            )
-        ]
-
-    def _exercise_node(self, node: nodes.Element) -> list[Block]:
-        title = node.children[0]
-        assert isinstance(title, nodes.Element)
-        number = self.number("exercise", node)
-        named = title.get("title", "").replace("%s", number) + self.spans.of(title)
-        return [self._heading(named.strip(), self._depth + 1), *self._without(node, title)]
-
-    _exercise_enumerable_node = _exercise_node
-
-    def _solution_node(self, node: nodes.Element) -> list[Block]:
-        title = node.children[0]
-        assert isinstance(title, nodes.Element)
-        inner = [
-            Code(block.index, folded=True) if isinstance(block, Code) else block
-            for block in self._without(node, title)
-        ]
-        words = self.spans.plain(title)
-        first = next((block for block in inner if not isinstance(block, Line)), None)
-        opened = isinstance(first, Code)
-        rest = f"{words}, in words" if opened else words
-        made = list(_each_run(inner, lambda text: folded(rest, text)))
-        return (
-            [f"**{self.spans.of(title)}** is in the folded cell below.", *made] if opened else made
-        )
-
-    def _dropdown_main(self, node: nodes.Element) -> list[Block]:
-        title = node.children[0]
-        assert isinstance(title, nodes.Element)
-        words = self.spans.plain(title).strip()
-        return list(_each_run(self._without(node, title), lambda text: folded(words, text)))
-
-    def _sd_tab_input(self, node: nodes.Element) -> list[Block]:
-        return []
-
-    def _sd_tab_label(self, node: nodes.Element) -> list[Block]:
-        return [f"**{self.spans.of(node)}**"]
-
-    def _compound(self, node: nodes.Element) -> list[Block]:
-        # The site's table of contents stands beside each of its pages; a notebook is one page.
-        return [] if "toctree-wrapper" in node["classes"] else self.of(node)
-
-    def _container(self, node: nodes.Element) -> list[Block]:
-        if node.get("nb_element") != "cell_code":
-            return self.of(node)
-        made: list[Block] = [Code(node["cell_index"])]
-        for figure in node.findall(nodes.figure):
-            made += [
-                self.caption(figure, words) for words in figure if isinstance(words, nodes.caption)
-            ]
-        return made
-
-    _document = _target
 
 
 def fenced(text: str, language: str = "") -> str:
@@ -364,7 +237,7 @@ def folded(title: str, text: str) -> str:
     return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
-def _each_run(blocks: Iterable[Block], wrap: Callable[[str], str]) -> Iterator[Block]:
+def each_run(blocks: Iterable[Block], wrap: Callable[[str], str]) -> Iterator[Block]:
     """Yield the blocks, with each run of texts between code cells joined and wrapped."""
     for is_text, run in groupby(blocks, lambda block: isinstance(block, str | Line)):
         if is_text:
@@ -383,8 +256,3 @@ def _hung(mark: str, text: str) -> str:
 def _guarded(text: str) -> str:
     """Return a paragraph whose first words Markdown cannot take for a list, a heading or a rule."""
     return _NUMBER.sub(r"\1\\\2", _OPENING.sub(r"\\\1", text))
-
-
-def _side(entry: nodes.Node) -> str:
-    assert isinstance(entry, nodes.Element)
-    return next((mark for name, mark in _SIDES.items() if name in entry["classes"]), "---")

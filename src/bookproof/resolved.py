@@ -17,7 +17,8 @@ from nbformat import NotebookNode, from_dict
 from sphinx.util import logging
 
 from bookproof import cache, luggage
-from bookproof.blocks import Block, Blocks, Code, Heading, Line
+from bookproof.blocks import Block, Code, Heading, Line
+from bookproof.boxes import Boxes
 from bookproof.execution import publishable
 from bookproof.spans import Links
 
@@ -77,7 +78,7 @@ def page_blocks(app: Sphinx, page: str, doctree: nodes.document) -> list[Block]:
 
     address = app.builder.get_target_uri(page)
     links = Links(app.config.html_baseurl, address, Path(app.srcdir))
-    return Blocks(links, number, warn).of(doctree)
+    return Boxes(links, number, warn).of(doctree)
 
 
 def first_cell(chapter: NotebookNode, root: Path, page: str) -> NotebookNode:
