@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lock lint nbval mutants oracle relock clean venv
+.PHONY: help book test serve lock lint nbval drift mutants oracle relock clean venv
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -50,12 +50,15 @@ lint: venv ## check the style and the types of the code
 nbval: book ## run every cell of every chapter again and compare it with the built book
 	@$(BIN)/pytest --nbval book
 
+drift: book ## plant every kind of drift in a copy of the book, and see what catches it (ten minutes)
+	@$(BIN)/python tools/drift.py
+
 mutants: venv ## change the engine in one place at a time, and see that its tests notice (a quarter of an hour)
 	@$(BIN)/python tools/mutants.py --check
 
 oracle: venv ## add PyTorch to .venv and record anew what the engine is compared with
 	@tools/pytorch
-	@$(BIN)/python tools/oracle.py saved
+	@$(BIN)/python tools/oracle
 
 relock: venv ## renew requirements.lock from requirements.txt and requirements-test.txt
 	@tools/relock

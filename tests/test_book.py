@@ -72,5 +72,5 @@ def test_figures_are_as_they_were_accepted(chapter: str, locked: lock.Figures) -
         pytest.fail(str(missing), pytrace=False)
     changed = lock.differences({chapter: locked.get(chapter, {})}, {chapter: built})
     if changed:
-        told = "If these are the numbers that the book should state, accept them: make lock"
+        told = "If this is what the book should state, accept it: make lock"
         pytest.fail("\n".join([*map(str, changed), told]), pytrace=False)

@@ -11,7 +11,20 @@ from typing import Any
 
 import pytest
 
-from tests.tiny_book import CHANCE, FALSE, RAISES, REPO, UNSEEN, TinyBook, environment
+from tests.tiny_book import (
+    CHANCE,
+    DRAWN,
+    DRILL,
+    FALSE,
+    LENIENT,
+    RAISES,
+    REPO,
+    THROWS,
+    UNSEEN,
+    UNTAGGED,
+    TinyBook,
+    environment,
+)
 
 CELLS = 3
 PUBLISHED = "_build/html/_sources/book"
@@ -86,6 +99,32 @@ DRIFTS: dict[str, tuple[Callable[[TinyBook], None], str, str]] = {
         NOT_BUILT,
     ),
     "nothing built": (_nothing_built, "one", NOT_BUILT),
+    "changed picture": (
+        lambda book: _tamper(book, 'rect width=\\"40\\"', 'rect width=\\"44\\"'),
+        "drawn",
+        r"the picture changed: \d+ of 64 parts differ \(up to 2 may\)",
+    ),
+    "missing picture": (
+        _nothing,
+        "drawn",
+        r"the pictures are others: image/svg\+xml in the built book, none in this run",
+    ),
+    "changed count beside a timing": (
+        lambda book: _tamper(book, "2 walks took", "3 walks took"),
+        "drawn",
+        "3 walks took a time",
+    ),
+    "timing without its tag": (_nothing, "untagged", "mismatch 'stdout'"),
+    "check that a wrong answer passes": (
+        _nothing,
+        "lenient",
+        r"'ex-lenient': check_double\(lambda \*a, \*\*k: 0\) says of a wrong answer: Right: it",
+    ),
+    "check that throws": (
+        _nothing,
+        "throws",
+        "says of a wrong answer: TypeError: the check check_do",
+    ),
     "nothing published": (_unpublish, "one", NOT_BUILT),
     "published under another key": (
         lambda book: _tamper(book, '"key": "', '"key": "0'),
@@ -167,7 +206,16 @@ def _registered() -> bool:
 def built(tmp_path_factory: pytest.TempPathFactory) -> TinyBook:
     root = tmp_path_factory.mktemp("collector") / "built"
     book = TinyBook.create(
-        root, ("chance", CHANCE), ("raises", RAISES), ("unseen", UNSEEN), ("false", FALSE)
+        root,
+        ("chance", CHANCE),
+        ("raises", RAISES),
+        ("unseen", UNSEEN),
+        ("false", FALSE),
+        ("drawn", DRAWN),
+        ("untagged", UNTAGGED),
+        ("drill", DRILL),
+        ("lenient", LENIENT),
+        ("throws", THROWS),
     )
     first = book.build()
     assert first.status == 0, first.text
@@ -204,6 +252,13 @@ def test_a_book_as_built_is_green_and_every_cell_of_it_ran(built: TinyBook) -> N
     assert f"{CELLS + 1 + 2} passed" in text, text  # each chapter's first cell runs as well
     assert text.endswith("status 0")
     assert "PASSED built/book/one.md::Cell 2" in text
+
+
+def test_exercises_are_rehearsed_and_times_of_a_measured_cell_may_differ(built: TinyBook) -> None:
+    text = _pytest(built.root.parent, [built], "built/book/drill.md", "built/book/drawn.md")
+    assert "PASSED built/book/drill.md::Exercise ex-double" in text, text
+    assert "PASSED built/book/drawn.md::Cell 0" in text
+    assert "PASSED built/book/drawn.md::Cell 2" in text
 
 
 def test_a_page_without_cells_is_not_collected(built: TinyBook) -> None:

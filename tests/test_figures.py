@@ -83,8 +83,9 @@ def test_importing_is_light() -> None:
 
 def test_public_names() -> None:
     assert sorted(bookproof.__all__) == [
-        "ClaimError", "Figure", "FigureError", "UnitError", "Verdict", "claim", "figure", "right",
-        "self_check", "wrong",
+        "Agreement", "ClaimError", "Disagreement", "Figure", "FigureError", "RecordError", "Recorded",
+        "Theirs", "UnitError", "Verdict", "agrees", "claim", "figure", "right", "self_check",
+        "torch_says", "wrong",
     ]  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from nbformat import v4
 
 from bookproof import book, cache, lint
-from bookproof.lint import Finding, lint_text
+from bookproof.lint import Finding, Known, lint_text
 from bookproof.rules import RULES
 from bookproof.units import TIMES
+from tests.test_drills import PLANTED as EXERCISES
 
 HEAD = """\
 ---
@@ -92,6 +93,7 @@ INNOCENT = [
     "A $2^{30}$-th of it, $N \\cdot 4B$, $n = 4PB$, $2 \\times 3 \\text{ batches}$, $2x$.",
     "<p>Words &amp; more <code>64 KB</code></p>\n\n<!-- 64 KB -->\n<style>p {width: 50%}</style>",
     "```{include} other.md\n```\n\n```{include} /book/other.md\n```",
+    "```{code-cell}\nprint('64 KB %d' % n, n + ' of 64 KB', '64 KB' * n)\n```",
     "```{code-cell}\nprint('1 %', f'{n} B', '{} KB 64 KB'.format(n), 'bytes', x('64 KB'))\n```",
     "```{code-cell}\n%matplotlib inline\nprint(f'{n} of 64 KB')\n```",
     "The first half of the chapter, the other half of the budget, half-way, one-to-one.",
@@ -119,7 +121,7 @@ INNOCENT = [
 def found(text: str, **known: object) -> list[Finding]:
     """Lint ``text`` as the chapter ``book/x.md`` whose cells recorded n."""
     known.setdefault("elsewhere", {"other": {"n"}})
-    return lint_text(text, path="book/x.md", **known)  # type: ignore[arg-type]
+    return lint_text(text, path="book/x.md", known=Known(**known))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("seen", "rule"), NUMBERS)
@@ -185,6 +187,9 @@ PLACES = {
     "soft hyphen": "Costs 64 K&shy;B.\n",
     "printed": "```{code-cell} python3\n:tags: [x]\n\nprint(n)\nprint('Adam needs 64 KB', n)\n```\n",
     "printed without placeholder": "```{code-cell}\nif n:\n    print(f'needs 64 KB')\n```\n",
+    "printed in two parts": "```{code-cell}\nprint('needs ' + '64 KB')\n```\n",
+    "printed by a template": "```{code-cell}\nprint('needs 64 KB' % ())\n```\n",
+    "printed by format": "```{code-cell}\nprint('needs 64 KB'.format(n))\n```\n",
     "shown": "```{code-cell}\nMarkdown(\n  \"\"\"Words\ncost 64 KB\"\"\")\n```\n",
     "shown as HTML": "```{code-cell}\n%load x\nd.display(d.HTML('<p>64 KB</p>'))\n```\n",
     "prompt of a cell": "```{code-cell}\n---\nmystnb:\n  code_prompt_show: Show 64 KB\n---\nx\n```\n",
@@ -236,6 +241,9 @@ GLUED = [
     ("{glue:text}`n` GB", ["typed-number"]),
     ("{glue:text}`n` **KiB**", ["typed-number"]),
     ("{glue:text}`n`kB", ["typed-number"]),
+    ("{glue:text}`n` `KiB`", ["typed-number"]),
+    ("{glue:text}`n` $\\text{KiB}$", ["typed-number"]),
+    ("{glue:text}`n` *MB*", ["typed-number"]),
     ("{glue:text}`n` %", ["typed-number"]),
     ("{glue:text}`n` percent", ["typed-number"]),
     ("{glue:text}`n` kilobytes", ["typed-number"]),
@@ -377,7 +385,10 @@ def test_every_rule_has_a_planted_drift() -> None:
     planted = {rule for _, rule in NUMBERS}
     planted |= {"glue-format", "inclusion", "listing", "listing-lines", "alt-text", "front-matter"}
     planted |= {"undefined-key", "unused-key", "duplicate-key", "not-built"}
-    assert planted == set(RULES)
+    planted |= {rule for _, rule, _, _ in EXERCISES.values()}
+    beside = Path(__file__).parent.glob("test_lint_*.py")
+    elsewhere = "".join(path.read_text(encoding="utf-8") for path in beside)
+    assert {rule for rule in RULES if rule in planted or f'"{rule}"' in elsewhere} == set(RULES)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -447,6 +458,19 @@ def test_book_is_linted_chapter_by_chapter(tiny: Path) -> None:
     ]
     assert [str(f).split(": ")[0] for f in findings["draft"]] == ["book/draft.md:3"]
     assert lint.lint_book(tiny) == [f for made in findings.values() for f in made]
+
+
+def test_claim_is_looked_for_in_the_last_build(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (tiny / "book/a.md").read_text()
+    claimed = '\n```{code-cell} python3\nclaim("so", 1 < 2)\n```\n\nIt is {claim}`so <so>`.\n'
+    (tiny / "book/a.md").write_text(text + claimed)
+    notebook = cache.executed(tiny / "book/a.md")
+    notebook.cells.append(v4.new_code_cell('claim("so", 1 < 2)'))
+    monkeypatch.setattr(cache, "executed", lambda path: notebook)
+    idle = [finding for finding in lint.by_chapter(tiny)["a"] if finding.rule == "idle-claim"]
+    assert [finding.line for finding in idle] == [
+        (text + claimed).split("claim(")[0].count("\n") + 1
+    ]
 
 
 def test_chapter_that_is_not_built_is_a_finding(tiny: Path) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +131,7 @@ def test_check_is_red_until_accepted_and_changes_nothing(
     out = capsys.readouterr().out.replace(NBSP, " ")
     assert "book/index.md:3: typed-number: \u201c64 KB\u201d is typed by hand" in out
     assert "budget, cell 1: states: 16 GB \u2192 12 GB" in out
-    assert "accept them: make lock" in out
+    assert "accept it: make lock" in out
     assert (tiny / "book/figures.lock").read_bytes() == before
 
 
@@ -242,3 +243,70 @@ def test_chapter_that_is_not_built_is_said_in_one_line(
     monkeypatch.setattr(cache, "executed", executed)
     assert main(["lock"]) == 2
     assert capsys.readouterr().err.startswith("bookproof: memory.md: build the book first")
+
+
+def box(width: int, words: str = "loss") -> str:
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">'
+        f'<rect width="{width}" height="50" fill="red"/><text>5</text><text>{words}</text></svg>'
+    )
+
+
+def drawing(*svgs: str, figure: str = "", tags: tuple[str, ...] = ()) -> Any:
+    """Return an executed cell that shows these pictures."""
+    metadata: dict[str, Any] = {"tags": list(tags)}
+    if figure:
+        metadata["mystnb"] = {"figure": {"name": figure}}
+    outputs = [v4.new_output("display_data", {"image/svg+xml": svg}) for svg in svgs]
+    return v4.new_code_cell("draw()", metadata=metadata, outputs=outputs)
+
+
+def test_each_picture_that_the_page_shows_is_locked_by_its_name() -> None:
+    notebook = v4.new_notebook(
+        cells=[
+            v4.new_markdown_cell("words"),
+            drawing(box(10)),
+            drawing(box(20), box(30), figure="fig-two"),
+            drawing(box(40), tags=("remove-output",)),
+            drawing(box(50), tags=("measured",)),
+            drawing(box(60)),
+        ]
+    )
+    made = lock.pictures(notebook)
+    assert {key: picture.cell for key, picture in made.items()} == {
+        "picture 1": 1,
+        "picture fig-two": 2,
+        "picture fig-two 2": 2,
+        "picture 2": 5,
+    }
+    assert len({picture.shows for picture in made.values()}) == 4
+
+
+def test_a_picture_that_changed_is_told_with_its_chapter_and_cell(tmp_path: Path) -> None:
+    def made(*boxes: str) -> dict[str, dict[str, Any]]:
+        return {"memory": {**lock.pictures(v4.new_notebook(cells=[drawing(b) for b in boxes]))}}
+
+    (tmp_path / "book").mkdir()
+    lock.write(tmp_path, made(box(100), box(50)))
+    old = lock.read(tmp_path)
+    assert lock.differences(old, made(box(100), box(50))) == []
+    drawn, worded = lock.differences(old, made(box(110), box(50, "time")))
+    assert str(drawn).startswith("memory, cell 1: picture 1: a picture with \u201closs #")
+    assert "parts differ (up to 2 may)" in str(drawn)
+    assert str(worded).startswith("memory, cell 2: picture 2: a picture with \u201closs #")
+    assert "\u2192 a picture with \u201ctime #" in str(worded)
+    [gone] = lock.differences(old, made(box(100)))
+    assert str(gone).startswith("memory: picture 2: gone, a picture with")
+
+
+def test_a_picture_within_tolerance_leaves_its_line_as_it_is() -> None:
+    [(key, new)] = lock.pictures(v4.new_notebook(cells=[drawing(box(100))])).items()
+    noisy = replace(new, shows="A" + new.shows[1:])
+    assert lock.render({"a": {key: new}}, {"a": {key: noisy}}) == lock.render({"a": {key: noisy}})
+    far = replace(new, shows="AAA" + new.shows[3:])
+    assert lock.render({"a": {key: new}}, {"a": {key: far}}) == lock.render({"a": {key: new}})
+
+
+def test_a_picture_that_cannot_be_drawn_is_named_with_its_cell() -> None:
+    with pytest.raises(lock.LockError, match=r"cell 1: an SVG picture cannot be drawn"):
+        lock.pictures(v4.new_notebook(cells=[drawing("<svg")]))

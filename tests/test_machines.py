@@ -42,8 +42,8 @@ def workflow(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def test_there_are_two_workflows() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml", "deploy.yml"]
+def test_there_are_three_workflows() -> None:
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "deploy.yml", "weekly.yml"]
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def test_help_is_the_default_and_lists_the_targets() -> None:
         check=True,
     ).stdout
     targets = re.findall(r"^make (\w+) +\S", listed, flags=re.MULTILINE)
-    assert " ".join(targets) == "help book test serve lock lint nbval mutants oracle relock clean"
+    assert " ".join(targets) == "help book test serve lock lint nbval drift mutants oracle relock clean"
 
 
 @pytest.fixture(scope="module")

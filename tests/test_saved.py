@@ -1,9 +1,9 @@
 """What each rule keeps is at most what PyTorch keeps, and the record of that is PyTorch's own word."""
 
-import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -40,14 +40,9 @@ ONE_RULE = [record for record in RECORD["calls"] if record["method"] in bg.RULES
 
 
 @pytest.fixture(scope="module")
-def oracle() -> ModuleType:
+def asking(oracle: Callable[[str], ModuleType]) -> ModuleType:
     """The program that wrote the record."""
-    spec = importlib.util.spec_from_file_location("oracle", ROOT / "tools" / "oracle.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return oracle("saved")
 
 
 def test_every_rule_is_on_record() -> None:
@@ -76,18 +71,18 @@ def test_a_rule_that_keeps_more_is_caught() -> None:
     assert nbytes > record["kept"]
 
 
-def test_the_record_is_of_the_calls_that_its_program_names(oracle: ModuleType) -> None:
+def test_the_record_is_of_the_calls_that_its_program_names(asking: ModuleType) -> None:
     """Without PyTorch the numbers cannot be asked for again, but what was asked can be compared."""
-    asked = oracle.asked()
+    asked = asking.asked()
     assert [{k: row[k] for k in asked[0]} for row in RECORD["calls"]] == asked
-    assert len(set(map(oracle.key, asked))) == len(asked)
-    assert RECORD["inputs"] == oracle.INPUTS
+    assert len(set(map(asking.key, asked))) == len(asked)
+    assert RECORD["inputs"] == asking.INPUTS
 
 
-def test_pytorch_says_so_still(oracle: ModuleType) -> None:
-    """Where PyTorch is installed, it is asked again; if it keeps something else by now: tools/oracle.py saved."""
+def test_pytorch_says_so_still(asking: ModuleType) -> None:
+    """Where PyTorch is installed, it is asked again; if it keeps something else by now: make oracle."""
     pytest.importorskip("torch")
-    fresh = oracle.saved()
+    fresh = asking.record(ROOT / "book" / "torch")
     assert fresh["calls"] == RECORD["calls"]
 
 
@@ -96,7 +91,7 @@ def test_without_pytorch_the_program_says_what_to_do() -> None:
     before = record_text()
     blocked = (
         "import runpy, sys; sys.path[:] = [p for p in sys.path if 'site-packages' not in p]\n"
-        "sys.argv = ['oracle.py', 'saved']; runpy.run_path(sys.argv[0], run_name='__main__')"
+        "sys.argv = ['oracle', 'saved']; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
     done = subprocess.run(
         [sys.executable, "-I", "-c", blocked],

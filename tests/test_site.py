@@ -41,8 +41,8 @@ def test_nothing_runs_when_nothing_changed_and_pages_and_downloads_stay_whole(
     assert "one.ipynb" in page
     assert "42\N{NO-BREAK SPACE}KiB" in page
     assert '<span class="given">16 GB</span>' in book.page("index")
-    assert re.search(r"Proof of build: 3 cells of this page ran and computed 2 figures of", page)
-    assert "Proof of build" not in book.page("index")
+    assert "Proof of build: 3 cells of this page ran; 1 figure of its text was checked." in page
+    assert "Proof of build: this page has no cells to run." in book.page("index")
 
 
 def test_a_page_that_left_the_book_leaves_the_site(book: TinyBook) -> None:
@@ -103,8 +103,8 @@ def test_every_link_follows_the_one_address(book: TinyBook) -> None:
 
 
 def _plain(page: str) -> str:
-    """The page without its style sheets' check sums, known from the second build on."""
-    return re.sub(r"\?v=[0-9a-f]+", "", page)
+    """The page without its style sheets' check sums, known from the second build on, and its time."""
+    return re.sub(r"\?v=[0-9a-f]+|<time .*?</time>", "", page)
 
 
 WARNED = {
@@ -116,6 +116,24 @@ WARNED = {
         ":pyobject: answer",
         ":pyobject: reply",
         "Object named 'reply' not",
+    ),
+    "a claim of no cell": (
+        "book/one.md",
+        "The layer takes",
+        "{claim}`The layer <unclaimed>` takes",
+        "the claim 'unclaimed' is made by no cell of this page",
+    ),
+    "a claim without a name": (
+        "book/two.md",
+        "Back to",
+        "{claim}`Back`, to",
+        "the claim 'Back' names no assertion",
+    ),
+    "a heading": (
+        "book/two.md",
+        "# Two\n",
+        "# Two and {glue:text}`one.md::one_bytes:s`\n",
+        "a heading shows the figure 'one_bytes' of another page",
     ),
     "a formula": ("book/index.md", "$x^2$", "$x^2 \\frac$", "cannot typeset this formula"),
 }

@@ -89,6 +89,92 @@ assert 2 + 2 == 5
 ```
 """
 )
+DRAWN = (
+    HEAD
+    + """# Drawn
+
+```{code-cell} ipython3
+import os
+import time
+
+from IPython.display import SVG, Image, display
+
+box = '<svg xmlns="http://www.w3.org/2000/svg" width="90" height="60"><rect width="{}" height="9"/></svg>'
+display(SVG(box.format(40)))
+```
+
+```{code-cell} ipython3
+if "PYTEST_VERSION" not in os.environ:
+    display(SVG(box.format(30)))
+```
+
+```{code-cell} ipython3
+:tags: [measured]
+print(f"{2} walks took {time.perf_counter():.9f} s")
+display(SVG(box.format(time.perf_counter() % 80)))
+```
+"""
+)
+UNTAGGED = (
+    HEAD
+    + """# Untagged
+
+```{code-cell} ipython3
+import time
+
+print(f"{time.perf_counter():.9f} s")
+```
+"""
+)
+DRILL = (
+    HEAD
+    + """# Drill
+
+```{exercise-start} Double
+:label: ex-double
+```
+Double it.
+
+```{code-cell} ipython3
+def double(x):
+    ...
+```
+
+```{code-cell} ipython3
+from bookproof import right, self_check, wrong
+
+
+@self_check
+def check_double(attempt):
+    if attempt(3) == 6:
+        return right("it doubles.")
+    return wrong("it does not.")
+
+
+check_double(double)
+```
+```{exercise-end}
+```
+
+```{solution-start} ex-double
+```
+```{code-cell} ipython3
+def double_solution(x):
+    return 2 * x
+
+
+check_double(double_solution)
+```
+```{solution-end}
+```
+"""
+)
+LENIENT = DRILL.replace("ex-double", "ex-lenient").replace(
+    "if attempt(3) == 6:", "if attempt(3) != 7:"
+)
+THROWS = DRILL.replace("ex-double", "ex-throws").replace(
+    'return wrong("it does not.")', "return False"
+)
 
 FILES = {
     "_toc.yml": (

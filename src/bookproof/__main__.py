@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,9 +17,9 @@ build first (make book)."""
 _COMMANDS = """\
 commands:
   lint   read the prose of every chapter; print each finding as file:line: rule: what to do
-  lock   show which figures changed since they were last accepted, then accept them:
-         write book/figures.lock
-  check  lint, and compare the built figures with book/figures.lock; change nothing
+  lock   show which figures and claims changed since they were last accepted, then accept
+         them: write book/figures.lock
+  check  lint, and compare what was built with book/figures.lock; change nothing
   rules  list what the lint looks for, why, and how to mend it
 
 exit status: 0 nothing to mend, 1 findings or differences, 2 it could not look"""
@@ -41,10 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from bookproof.cache import NotBuilt
     from bookproof.course import CourseError, find_root
     from bookproof.lock import LockError
+    from bookproof.settings import SettingsError
 
     try:
         return _RUN[command](find_root())
-    except (BookError, CourseError, LockError, NotBuilt) as error:
+    except (BookError, CourseError, LockError, NotBuilt, SettingsError) as error:
         print(f"bookproof: {error}", file=sys.stderr)
         return 2
 
@@ -72,8 +74,9 @@ def _lock(root: Path) -> int:
     for difference in changed:
         print(difference)
     lock.write(root, new)
-    total = sum(len(made) for made in new.values())
-    print(f"{lock.FILE.as_posix()}: {counted(total, 'figure')}, {len(changed)} changed")
+    nouns = Counter(entry.noun for made in new.values() for entry in made.values())
+    total = ", ".join(counted(number, noun) for noun, number in nouns.most_common())
+    print(f"{lock.FILE.as_posix()}: {total or 'nothing'}, {len(changed)} changed")
     return 0
 
 
@@ -84,9 +87,9 @@ def _check(root: Path) -> int:
     changed = lock.differences(lock.read(root), lock.collect(root))
     for difference in changed:
         print(difference)
-    print(counted(len(changed), "figure") + " not as locked")
+    print(counted(len(changed), "line") + " not as locked")
     if changed:
-        print("If these are the numbers that the book should state, accept them: make lock")
+        print("If this is what the book should state, accept it: make lock")
     return 1 if changed else status
 
 

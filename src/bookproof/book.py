@@ -13,6 +13,9 @@ class BookError(LookupError):
     """The table of contents names a page that is not there."""
 
 
+MEASURED = "measured"
+"""The tag of a cell that prints or draws times: they differ from run to run."""
+
 _NO_PAGES = {"_build", "_static", "_templates", ".ipynb_checkpoints"}
 
 

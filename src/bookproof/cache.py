@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode, from_dict
 
+from bookproof import recorded
 from bookproof.course import FILE, find_root
 from bookproof.sources import Sources
 
@@ -54,6 +55,7 @@ def dependencies(notebook: NotebookNode, root: Path) -> list[Path]:
     settings = root / FILE
     if settings.is_file() and root / "src" / "bookproof" / "course.py" in found:
         found.add(settings)
+    found.update(recorded.files(root, cells))
     return sorted(found)
 
 

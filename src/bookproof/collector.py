@@ -6,16 +6,15 @@ to hold exactly the chapter's code, made by this engine (`bookproof.resolved.pub
 what runs, first cell included, in a fresh kernel and the chapter's folder. A notebook that is missing
 is a failure. So the chapter's sources need no run of their own.
 
-Compared are printed text, results, HTML, SVG, error names and messages, and the text of each glued
-figure. Not compared are measured figures (that there is one is), and what nbval always leaves out:
-`image/png`, `image/jpeg` and the frames of a traceback. nbval's own handling of `.ipynb` files
-stays as it is.
+Compared are printed text, results, HTML, error names and messages, the text of each glued figure,
+and pictures by what they show (`bookproof.reruns`). Not compared are measured figures (that
+there is one is), and the frames of a traceback. After its cells the chapter's exercises are put on
+trial (`bookproof.rehearsals`). nbval's own handling of `.ipynb` files stays as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from copy import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -24,11 +23,11 @@ import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
-from bookproof import cache
+from bookproof import cache, prose, rehearsals, reruns
 from bookproof.course import CourseError, find_root
 
-_MEASURED = {"text/plain": "a measured figure"}
 # With these a cell would run and prove nothing.
+_FALSE = ("AssertionError", "ClaimError")
 _SILENT = {"check": False, "skip": True}
 
 
@@ -57,12 +56,12 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
         with mock.patch("nbval.plugin.nbformat.read", return_value=notebook):
             items: list[Any] = list(super().collect())
         for item in items:
-            item.compare_outputs = _settling(item.compare_outputs)
-        return items
+            item.compare_outputs = reruns.by_sight(item)
+        return [*items, *rehearsals.items(self, prose.read(self.path.read_text("utf-8")))]
 
     def _comparable(self, number: int, cell: NotebookNode) -> None:
         """Refuse a cell that would be run without being compared, and a claim that fails by design."""
-        if any(output.get("ename") == "AssertionError" for output in cell.outputs):
+        if any(output.get("ename") in _FALSE for output in cell.outputs):
             raise self.CollectError(
                 f"{self.path.name}, cell {number}: an assert fails, and the tag raises-exception lets "
                 "it: the claim that it stands for is false; mend the claim (to show an error, catch "
@@ -74,7 +73,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
             raise self.CollectError(
                 f"{self.path.name}, cell {number}: its tags or comments keep it from being run and "
                 "compared, so its output could be false unseen; remove them (a timing is a figure "
-                "with measured=True)"
+                "with measured=True, and a cell that prints timings has the tag measured)"
             )
 
     def setup(self) -> None:
@@ -91,26 +90,6 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
             return message
 
         kernel.execute_cell_input = execute
-
-
-def _settling(compare: Callable[..., bool]) -> Callable[..., bool]:
-    """Nbval's comparison, with the text of each measured figure left out."""
-
-    def settled(test: Any, ref: Any, skip_compare: Any = None) -> bool:
-        return compare(_settled(test), _settled(ref), skip_compare)
-
-    return settled
-
-
-def _settled(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
-    """The outputs, with the text of measured figures replaced by one that does not change."""
-    settled = []
-    for output in outputs:
-        if output.get("metadata", {}).get("bookproof", {}).get("measured"):
-            output = copy(output)
-            output["data"] = _MEASURED
-        settled.append(output)
-    return settled
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

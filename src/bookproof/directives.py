@@ -17,7 +17,7 @@ _CODE_OR_DATA = """
 """
 _UNTITLED = """
     figure figure-md glue:figure solution solution-start exercise-end solution-end container div
-    class grid grid-item tab-set
+    class grid grid-item tab-set torch
 """
 
 NO_BODY = frozenset(_CODE_OR_DATA.split())

@@ -9,7 +9,7 @@ import myst_nb.core.execute as myst_execute
 from myst_nb.core.execute.cache import NotebookClientCache
 from nbformat import NotebookNode
 
-from bookproof import cache
+from bookproof import cache, origins
 from bookproof.course import find_root
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -32,6 +32,7 @@ class KeyedClient(NotebookClientCache):  # type: ignore[misc]
             source.metadata["kernelspec"].pop(cache.FIELD, None)
             self._notebook = source
         publishable(source)
+        origins.mark(source)
 
 
 def publishable(notebook: NotebookNode) -> None:

@@ -10,6 +10,10 @@ from typing import ParamSpec
 
 P = ParamSpec("P")
 
+RIGHT = "Right: "
+WRONG = "Not yet: "
+"""How a verdict opens."""
+
 _BLANK = (
     "there is no answer here yet. Replace the ... with yours, run that cell, then run this check "
     "again."
@@ -31,7 +35,7 @@ class Verdict:
 
     def __repr__(self) -> str:
         """Return the reason, opened by the verdict."""
-        return ("Right: " if self.is_right else "Not yet: ") + self.message
+        return (RIGHT if self.is_right else WRONG) + self.message
 
     def _repr_html_(self) -> str:
         """Return the same for a notebook, where a long reason wraps instead of running out of its box."""

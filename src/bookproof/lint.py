@@ -6,69 +6,79 @@ What is looked for, why, and how to mend it stands in ``rules.RULES``.
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from bookproof import book, cache
-from bookproof.page import Cell, Page, Passage
+from bookproof import book, cache, drills
+from bookproof.claimed import claims
+from bookproof.comparing import unmarked
+from bookproof.keys import keys, uses_by_chapter
+from bookproof.listings import included, listings, unseen_cells
+from bookproof.names import names
+from bookproof.page import Cell, Mark, Page, Passage
+from bookproof.premises import idle
 from bookproof.prose import read
 from bookproof.quantities import Typed, sizes, typed
 from bookproof.rules import Finding, told
+from bookproof.terms import terms
+from bookproof.vocabulary import Vocabulary
 
-_PYTHON = frozenset(
-    (
-        "ipython",
-        "ipython3",
-        "ipythonconsole",
-        "py",
-        "py3",
-        "pycon",
-        "pyi",
-        "python",
-        "python-console",
-    )
-) | {"python3", "doctest"}
-_BY_LINE = ("lines", "start-line", "end-line", "emphasize-lines")
 _OPEN_BASE = re.compile(r"(?<![A-Za-z])(?:K|[Kk]b|KB)$")
 
 
-def lint_text(
-    text: str,
-    *,
-    path: str,
-    keys: Collection[str] | None = None,
-    elsewhere: Mapping[str, Collection[str]] | None = None,
-    used: Collection[str] = (),
-) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known beside a chapter's text; what is None is unknown, and not checked.
+
+    Args:
+        keys: the keys that the chapter's cells recorded.
+        elsewhere: the keys of other chapters by name, for ``{glue:text}`chapter::key:s` ``.
+        used: keys of this chapter that other chapters show.
+        held: the claims that held when the chapter ran.
+        glossary: the terms that the book explains.
+        vocabulary: what the text may name, and the files beside it.
+        shown: what the chapter's cells printed.
+    """
+
+    keys: Collection[str] | None = None
+    elsewhere: Mapping[str, Collection[str]] = field(default_factory=dict)
+    used: Collection[str] = ()
+    held: Collection[str] | None = None
+    glossary: Collection[str] | None = None
+    vocabulary: Vocabulary | None = None
+    shown: str = ""
+
+
+def lint_text(text: str, *, path: str, known: Known = Known()) -> list[Finding]:
     """Return what is to be mended in the chapter ``text``, in the order of its lines.
 
     Args:
         text: the chapter's source, MyST Markdown.
-        path: what the findings call the chapter.
-        keys: the keys that its cells recorded; None if unknown: then keys are not checked.
-        elsewhere: the keys of other chapters by name, for ``{glue:text}`chapter::key:s` ``.
-        used: keys of this chapter that other chapters show.
+        path: what the findings call the chapter: where it lies below the book's root.
+        known: what the rest of the book and the last build tell.
     """
-    return _lint_page(read(text), path, keys, elsewhere or {}, used)
+    return _lint_page(read(text), path, known)
 
 
-def _lint_page(
-    page: Page,
-    path: str,
-    keys: Collection[str] | None,
-    elsewhere: Mapping[str, Collection[str]],
-    used: Collection[str],
-) -> list[Finding]:
+def _lint_page(page: Page, path: str, known: Known) -> list[Finding]:
+    folder = posixpath.dirname(path)
     found = [
         *_numbers(page),
-        *_listings(page),
+        *idle(page),
+        *unmarked(page),
+        *claims(page, known.held),
+        *listings(page),
+        *unseen_cells(page),
         *_pictures(page),
         *_front_matter(page),
         *_formats(page),
         *_inclusions(page, path),
-        *([] if keys is None else _keys(page, keys, elsewhere, used)),
+        *([] if known.keys is None else keys(page, known.keys, known.elsewhere, known.used)),
+        *([] if known.glossary is None else terms(page, known.glossary)),
+        *([] if known.vocabulary is None else names(page, known.vocabulary, folder, known.shown)),
+        *([] if known.vocabulary is None else included(page, known.vocabulary, folder)),
     ]
     return sorted(Finding(path, *rest) for rest in found)
 
@@ -90,16 +100,28 @@ def by_chapter(root: Path) -> dict[str, list[Finding]]:
                 built[name] = cache.executed(path)
             except cache.NotBuilt as error:
                 missing[name] = str(error)
-    keys = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
-    uses = {name: _uses_by_chapter(page, name) for name, page in pages.items()}
+    recorded = {name: {r.name for r in book.records(notebook)} for name, notebook in built.items()}
+    uses = {name: uses_by_chapter(page, name) for name, page in pages.items()}
+    glossary = [term for page in pages.values() for term in page.glossary]
+    vocabulary = Vocabulary(root)
     result = {}
     for name, path in paths.items():
         where = path.relative_to(root).as_posix()
-        shown = {key for uses_of in uses.values() for document, key in uses_of if document == name}
-        known = None if name in missing else keys.get(name, set())
-        found = _lint_page(pages[name], where, known, keys, shown)
+        known = Known(
+            keys=None if name in missing else recorded.get(name, set()),
+            elsewhere=recorded,
+            used={
+                key for uses_of in uses.values() for document, key in uses_of if document == name
+            },
+            held=book.claims(built[name]) if name in built else None,
+            glossary=glossary,
+            vocabulary=vocabulary,
+            shown="\n".join(_printed(built[name])) if name in built else "",
+        )
+        found = _lint_page(pages[name], where, known)
         if name in built:
             found += _outputs(pages[name], built[name], where)
+            found += drills.findings(pages[name], built[name], where)
         if name in missing:
             found.append(Finding(where, 1, "not-built", missing[name]))
         result[name] = sorted(found)
@@ -117,8 +139,15 @@ def _numbers(page: Page) -> Iterator[_Found]:
 
 def _typed_in(passage: Passage) -> list[Typed]:
     if passage.kind == "prose":
-        return typed(passage.text)
+        claimed = [mark for mark in passage.marks if mark.kind == "claim"]
+        return [hit for hit in typed(passage.text) if not _borne_out(hit, claimed)]
     return sizes(passage.text, formula=passage.kind == "formula")
+
+
+def _borne_out(hit: Typed, claimed: list[Mark]) -> bool:
+    """Return whether ``hit`` is a ratio in words that a claim's assertion holds."""
+    inside = any(mark.start <= hit.start and hit.end <= mark.end for mark in claimed)
+    return inside and hit.rule == "typed-ratio" and not re.search(r"[\d\u00d7]", hit.seen)
 
 
 def _typed(seen: str, passage: Passage) -> str:
@@ -141,27 +170,6 @@ def _typed(seen: str, passage: Passage) -> str:
     if _OPEN_BASE.search(seen):
         said += "; and the unit leaves its base open: kB is 1000 bytes, KiB is 1024"
     return said
-
-
-def _listings(page: Page) -> Iterator[_Found]:
-    for listing in page.listings:
-        seen = ""
-        if listing.kind == "included":
-            for option in _BY_LINE:
-                if option in listing.options:
-                    seen = f"{listing.language} is included with :{option}:"
-                    yield listing.line, "listing-lines", told("listing-lines", seen)
-            continue
-        if listing.kind == "nested-cell":
-            seen = "a {code-cell} inside another directive or a list does not run"
-        elif listing.kind == "indented":
-            seen = "indented text is shown as code"
-        elif not listing.language:
-            seen = "a code block names no language"
-        elif listing.language in _PYTHON:
-            seen = f"a {listing.language} listing is typed by hand"
-        if seen:
-            yield listing.line, "listing", told("listing", seen)
 
 
 def _pictures(page: Page) -> Iterator[_Found]:
@@ -212,51 +220,6 @@ def _inclusions(page: Page, path: str) -> Iterator[_Found]:
             yield inclusion.line, "inclusion", told("inclusion", seen)
 
 
-def _uses_by_chapter(page: Page, name: str) -> set[tuple[str, str]]:
-    """Return (chapter, key) for every figure that the page shows."""
-    return {(_document(use.document, name), use.key) for use in page.uses}
-
-
-def _document(document: str, name: str) -> str:
-    """Return the chapter that ``document``, written in chapter ``name``, means."""
-    if not document:
-        return name
-    return (Path(name).parent / document.removesuffix(".md")).as_posix()
-
-
-def _keys(
-    page: Page,
-    keys: Collection[str],
-    elsewhere: Mapping[str, Collection[str]],
-    used: Collection[str],
-) -> Iterator[_Found]:
-    for use in page.uses:
-        if not use.document and use.key not in keys:
-            seen = f"no cell of this chapter records {use.key!r}{_near(use.key, keys)}"
-            yield use.line, "undefined-key", told("undefined-key", seen)
-        elif use.document and use.key not in elsewhere.get(_document(use.document, "."), ()):
-            seen = f"no cell of {use.document} records {use.key!r}"
-            yield use.line, "undefined-key", told("undefined-key", seen)
-    shown = {use.key for use in page.uses if not use.document} | set(used)
-    for key in sorted(set(keys) - shown):
-        yield _made_at(page, key), "unused-key", told("unused-key", f"no text shows {key!r}")
-
-
-def _near(key: str, keys: Collection[str]) -> str:
-    near = get_close_matches(key, keys, n=1)
-    return f" (it does record {near[0]!r})" if near else ""
-
-
-def _made_at(page: Page, key: str) -> int:
-    """Return the line of the code that makes the figure, as nearly as the source tells."""
-    quoted = re.compile(rf"""(["']){re.escape(key)}\1""")
-    for cell in page.cells:
-        for offset, text in enumerate(cell.source.split("\n")):
-            if quoted.search(text):
-                return cell.source_line + offset
-    return page.cells[0].line if page.cells else 1
-
-
 def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]:
     """Yield what only the outputs show: keys made twice, pictures drawn without words."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -272,6 +235,15 @@ def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]
         if _shows_picture(cell) and not _alt(source):
             seen = "the cell draws a picture that has no alternative text"
             yield Finding(path, source.line, "alt-text", told("alt-text", seen))
+
+
+def _printed(notebook: NotebookNode) -> Iterator[str]:
+    """Yield the texts below the cells of ``notebook``."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            for text in (output.get("text"), data.get("text/plain"), data.get("text/markdown")):
+                yield text if isinstance(text, str) else "".join(text or ())
 
 
 def _shows_picture(cell: NotebookNode) -> bool:

@@ -1,8 +1,9 @@
-"""The lock: what every figure and claim of the book was when somebody last looked at it.
+"""The lock: what every figure, claim and picture of the book was when somebody last looked at it.
 
 ``book/figures.lock`` holds one line a figure. A figure that changes is a line that changes: it is
 reviewed as a difference and accepted by ``python -m bookproof lock``, and never slips through.
-Of a measured figure the lock holds only that it exists; of a claim its words and its assertion.
+Of a measured figure the lock holds only that it exists; of a claim its words and its assertion;
+of a picture its print and its words.
 """
 
 import os
@@ -16,18 +17,30 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from bookproof import book, cache, prose
+from bookproof import book, cache, prints, prose
 from bookproof.claims import assertions
-from bookproof.locked import CLAIM, Entry, Locked, LockedClaim, toml
+from bookproof.locked import (
+    CLAIM,
+    PICTURE,
+    Entry,
+    Locked,
+    LockedClaim,
+    LockedPicture,
+    in_short,
+    toml,
+)
 from bookproof.page import Page
 from bookproof.units import NBSP
 
 FILE = Path("book", "figures.lock")
 
 _HEADER = """\
-# Every figure and claim of the book, as last accepted. Written by `make lock`; do not edit.
+# Every figure, claim and picture of the book, as last accepted. Written by `make lock`; do not edit.
 # A changed line here is a number or a sentence that changes for the reader: review it as such.
 """
+
+# Pictures of these cells are on no page, or differ from run to run.
+_KEPT_OUT = {"remove-output", "remove-cell", book.MEASURED}
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -98,11 +111,42 @@ def claims(notebook: NotebookNode, page: Page) -> dict[str, LockedClaim]:
     }
 
 
+def pictures(notebook: NotebookNode) -> dict[str, LockedPicture]:
+    """Return the pictures that the page of the executed ``notebook`` shows, but for measured ones.
+
+    A picture goes by the name of its cell's figure (``mystnb: figure: name``), else by its number
+    among the others of the chapter.
+    """
+    found: dict[str, LockedPicture] = {}
+    unnamed = 0
+    cells = (cell for cell in notebook.cells if cell.cell_type == "code")
+    for number, cell in enumerate(cells, 1):
+        if _KEPT_OUT & set(cell.metadata.get("tags", ())):
+            continue
+        named = str(cell.metadata.get("mystnb", {}).get("figure", {}).get("name") or "")
+        for shown, drawn in enumerate(_drawn(cell, number), 1):
+            unnamed += not named
+            name = (named if shown == 1 else f"{named} {shown}") if named else str(unnamed)
+            found[PICTURE + name] = LockedPicture(drawn.marks, in_short(drawn.words), number)
+    return found
+
+
+def _drawn(cell: NotebookNode, number: int) -> list[prints.Print]:
+    try:
+        return [
+            drawn
+            for output in cell.get("outputs", ())
+            for drawn in prints.of_output(output.get("data", {}))
+        ]
+    except prints.PictureError as error:
+        raise LockError(f"cell {number}: {error}") from None
+
+
 def entries(path: Path) -> dict[str, Entry]:
     """Return all that the lock keeps of the built chapter at ``path``, or raise ``NotBuilt``."""
     notebook = cache.executed(path)
     page = prose.read(path.read_text(encoding="utf-8"))
-    return {**figures(notebook), **claims(notebook, page)}
+    return {**figures(notebook), **claims(notebook, page), **pictures(notebook)}
 
 
 def collect(root: Path) -> dict[str, dict[str, Entry]]:
@@ -135,6 +179,8 @@ def read(root: Path) -> dict[str, dict[str, Entry]]:
 def _entry(key: str, kept: dict[str, Any]) -> Entry:
     if key.startswith(CLAIM):
         return LockedClaim(**kept | {"says": tuple(kept["says"])})
+    if key.startswith(PICTURE):
+        return LockedPicture(**kept)
     return Locked(**{"unit": "", "formula": ""} | kept)
 
 

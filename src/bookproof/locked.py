@@ -4,18 +4,28 @@ Each kind knows its line of TOML, what it says to a reader of differences, and w
 the same.
 """
 
+import hashlib
 import json
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
+
+from bookproof import prints
 
 CLAIM = "claim "
 PICTURE = "picture "
 """With these words the key of a claim, or of a picture, begins; a figure's key has no space."""
 
+_FIRST_WORDS = 40
+_LETTERS = re.compile(r"[^\W\d_]{2}")
+
 
 class Entry(Protocol):
     """One line of the lock. ``cell`` is where it was made, and is not kept."""
+
+    noun: ClassVar[str]
 
     @property
     def cell(self) -> int:
@@ -42,6 +52,8 @@ class Entry(Protocol):
 @dataclass(frozen=True, slots=True)
 class Locked:
     """A figure: its value, and what the page shows of it."""
+
+    noun: ClassVar[str] = "figure"
 
     unit: str
     formula: str
@@ -79,6 +91,8 @@ class Locked:
 class LockedClaim:
     """A claim in words: what the text says, wherever it says it, and what a cell asserts."""
 
+    noun: ClassVar[str] = "claim"
+
     says: tuple[str, ...]
     asserts: str
     cell: int = 0
@@ -98,6 +112,52 @@ class LockedClaim:
     def details(self, old: "LockedClaim") -> str:
         """Return how the assertion changed."""
         return f"it asserted {old.asserts!r} and asserts {self.asserts!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPicture:
+    """A picture: the letters of its print, and the first of its words with a digest of them all."""
+
+    noun: ClassVar[str] = "picture"
+    shows: str
+    words: str = ""
+    cell: int = 0
+
+    def same(self, other: "LockedPicture") -> bool:
+        """Return whether both show the same, but for the noise of another renderer."""
+        return self.words == other.words and prints.close(self.shows, other.shows)
+
+    def line(self) -> str:
+        """Return the picture as an inline table of TOML."""
+        return table(shows=self.shows, words=self.words)
+
+    def said(self) -> str:
+        """Return the first words, if there are any."""
+        return f"a picture with \u201c{self.words}\u201d" if self.words else "a picture"
+
+    def details(self, old: "LockedPicture") -> str:
+        """Return how much of the drawing is another."""
+        return (
+            f"{prints.distance(self.shows, old.shows)} of {prints.PARTS} parts differ "
+            f"(up to {prints.TOLERANCE} may)"
+        )
+
+
+def in_short(words: Sequence[str]) -> str:
+    """Return the first of a picture's ``words``, and a digest that changes with any of them.
+
+    Numbers are not among the first: those along an axis say nothing of the picture.
+
+    >>> in_short(["0", "5", "loss", "step"]), in_short([])
+    ('loss · step #b076d23d', '')
+    """
+    if not words:
+        return ""
+    first = " · ".join(filter(_LETTERS.search, words))
+    if len(first) > _FIRST_WORDS:
+        first = first[:_FIRST_WORDS].rstrip() + "…"
+    digest = hashlib.sha256("\n".join(words).encode()).hexdigest()
+    return f"{first} #{digest[:8]}".strip()
 
 
 def table(**kept: int | float | str | bool | list[str]) -> str:

@@ -6,11 +6,27 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A role or inline code in a passage: its place in the flat text, and what it says.
+
+    ``name`` is what it points to: a term, a claim's name; ``words`` is what the reader reads.
+    """
+
+    kind: Literal["claim", "code", "figure", "given", "term"]
+    start: int
+    end: int
+    words: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """A run of prose as one flat text, which knows the source line of each of its characters.
 
     ``takes_roles`` is false where the build prints the text as it stands (alternative text);
     ``kind`` says what else than prose it is: a formula, or a string that a cell prints.
+    ``running`` is false outside the running text: headings, captions, the chapter's card, its
+    objectives. ``marks`` tells what stood in the source where a role or code was.
     """
 
     text: str
@@ -18,6 +34,8 @@ class Passage:
     lines: tuple[int, ...]
     takes_roles: bool = True
     kind: Literal["prose", "formula", "printed"] = "prose"
+    running: bool = True
+    marks: tuple[Mark, ...] = ()
 
     def line(self, offset: int) -> int:
         """Return the source line of the character at ``offset``."""
@@ -53,9 +71,9 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Code on the page that no cell runs."""
+    """Code on the page that no cell runs; of PyTorch's snippets the ``language`` is the name."""
 
-    kind: Literal["fence", "indented", "included", "nested-cell"]
+    kind: Literal["fence", "indented", "included", "nested-cell", "snippet"]
     language: str
     options: dict[str, str]
     line: int
@@ -80,6 +98,16 @@ class Picture:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A directive, wherever on the page it stands: its name, argument, options and line."""
+
+    name: str
+    argument: str
+    options: dict[str, str]
+    line: int
+
+
 @dataclass(slots=True)
 class Page:
     """All that the lint wants to know about one chapter."""
@@ -88,7 +116,10 @@ class Page:
     passages: list[Passage] = field(default_factory=list)
     uses: list[Use] = field(default_factory=list)
     claims: list[Claimed] = field(default_factory=list)
+    glossary: list[str] = field(default_factory=list)
+    formulas: list[str] = field(default_factory=list)
     inclusions: list[Inclusion] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)

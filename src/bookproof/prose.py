@@ -9,13 +9,7 @@ import re
 from typing import Literal
 
 import yaml
-from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
-from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
-from markdown_it.utils import EnvType
-from myst_parser.config.main import MdParserConfig
-from myst_parser.parsers.mdit import create_md_parser
 
 from bookproof.directives import (
     NO_BODY,
@@ -27,24 +21,11 @@ from bookproof.directives import (
 )
 from bookproof.flat import UNSEEN, Flat
 from bookproof.markup import Html
-from bookproof.page import Cell, Claimed, Inclusion, Listing, Page, Picture, Use
+from bookproof.page import Block, Cell, Claimed, Inclusion, Listing, Page, Picture, Use
+from bookproof.parsing import parser
 from bookproof.printed import printed
-from bookproof.quantities import CLAIM, GLUE, LITERAL, OBJECT
-
-EXTENSIONS = (
-    "amsmath",
-    "attrs_block",
-    "attrs_inline",
-    "colon_fence",
-    "deflist",
-    "dollarmath",
-    "fieldlist",
-    "html_image",
-    "strikethrough",
-    "substitution",
-    "tasklist",
-)
-"""Everything MyST can read that does not rewrite the text (as smart quotes would)."""
+from bookproof.quantities import GLUE, LITERAL, OBJECT
+from bookproof.units import SCALES
 
 _CODE = frozenset(("code", "code-block", "sourcecode"))
 
@@ -54,6 +35,9 @@ _READ = """
 """
 _PROSE_ROLES = frozenset(_READ.split())
 """Roles whose whole text the reader reads; of any other only an explicit title is prose."""
+
+_CARD = "chapter-card"
+"""The class of the box that says before a chapter what it asks for."""
 
 _TITLED = re.compile(r"(.+?)\s*<([^<>]*)>", re.DOTALL)
 
@@ -78,54 +62,28 @@ def read(text: str) -> Page:
     return reader.page
 
 
-class _Placed(StateInline):
-    """Inline parsing that notes in ``token.map`` where in the paragraph each token starts."""
-
-    def pushPending(self) -> Token:  # noqa: N802 - the parser's name
-        start = self.pos - len(self.pending)
-        token = super().pushPending()
-        token.map = [start, start]
-        return token
-
-    def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
-        token = super().push(ttype, tag, nesting)
-        token.map = [self.pos, self.pos]
-        return token
-
-
-def _parser() -> MarkdownIt:
-    config = MdParserConfig(enable_extensions=set(EXTENSIONS))
-    md = create_md_parser(config, RendererHTML)
-
-    def parse(src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
-        state = _Placed(src, md, env, tokens)
-        md.inline.tokenize(state)
-        for rule in md.inline.ruler2.getRules(""):
-            rule(state)
-        return state.tokens
-
-    # Joining neighbouring texts would lose the place of all but the last: the walk joins them.
-    md.core.ruler.disable("text_join")
-    md.inline.ruler2.disable("fragments_join")
-    md.inline.parse = parse  # type: ignore[method-assign]
-    return md
-
-
 class _Reader:
     """Walks the token tree and fills a :class:`Page`."""
 
     def __init__(self) -> None:
         self.page = Page()
-        self.md = _parser()
+        self.md = parser()
+        self.opening = True  # before the first section, a list says what the chapter is for
+        self.card = False
 
     def block(self, text: str, line: int, *, inside: bool) -> None:
         """Read ``text``, whose first line is source line ``line``."""
-        here = 0
+        here, heading, lists = 0, False, 0
         for token in self.md.parse(text):
             here = token.map[0] if token.map else here
             at = line + here
+            if token.type == "heading_open":
+                self.opening = self.opening and token.tag == "h1"
+            heading = token.type == "heading_open" or (heading and token.type == "inline")
+            lists += token.nesting if token.type.startswith("bullet_list") else 0
             if token.type == "inline":
-                self.inline(token, at)
+                running = not (heading or self.card or (self.opening and lists))
+                self.inline(token, at, running=running)
             elif token.type in ("fence", "colon_fence"):
                 self.fence(token, at, inside=inside or token.level > 0)
             elif token.type == "code_block":
@@ -142,11 +100,13 @@ class _Reader:
         for token in self.md.parseInline(text):
             self.inline(token, line, takes_roles=takes_roles)
 
-    def inline(self, token: Token, line: int, *, takes_roles: bool = True) -> None:
+    def inline(
+        self, token: Token, line: int, *, takes_roles: bool = True, running: bool = False
+    ) -> None:
         flat = Flat()
         self.flatten(token.children or [], token.content, line, flat)
         if flat.length:
-            self.page.passages.append(flat.passage(takes_roles=takes_roles))
+            self.page.passages.append(flat.passage(takes_roles=takes_roles, running=running))
 
     def flatten(self, tokens: list[Token], source: str, line: int, flat: Flat) -> None:
         """Add the prose of inline ``tokens``, parsed from ``source``, to ``flat``."""
@@ -165,7 +125,8 @@ class _Reader:
             elif token.type in ("softbreak", "hardbreak"):
                 flat.add(" ", at)
             elif token.type == "code_inline":
-                flat.add(_undisguised(token.content), at)
+                flat.add(_undisguised(token.content, flat), at)
+                flat.mark("code", flat.length - len(flat.parts[-1]), token.content)
             elif token.type.startswith("math"):
                 self.formula(token.content, at, flat)
             elif token.type == "image":
@@ -185,14 +146,23 @@ class _Reader:
     def role(self, token: Token, line: int, flat: Flat) -> None:
         name, content = str(token.meta["name"]), token.content
         titled = _TITLED.fullmatch(content)
+        start = flat.length
         if name.startswith("glue"):
             self.use(content, line)
             flat.add(GLUE, line)
+            flat.mark("figure", start, content)
             return
         if name == "claim":
             words, key = (titled[1], titled[2]) if titled else (content, "")
-            self.page.claims.append(Claimed(key.strip(), " ".join(words.split()), line))
-            flat.add(CLAIM, line)
+            words = " ".join(words.split())
+            self.page.claims.append(Claimed(key.strip(), words, line))
+            flat.say(words, line)
+            flat.mark("claim", start, words, key.strip())
+            return
+        if name == "term":
+            words, key = (titled[1], titled[2]) if titled else (content, content)
+            flat.say(words, line)
+            flat.mark("term", start, words, " ".join(key.split()))
             return
         if name in _PROSE_ROLES:
             flat.say(content, line)
@@ -204,6 +174,8 @@ class _Reader:
             flat.say(titled[1], line)
             return
         flat.add(OBJECT, line)
+        if name == "given":
+            flat.mark("given", start, content)
 
     def use(self, content: str, line: int) -> None:
         document, _, shown = content.strip().rpartition("::")
@@ -212,7 +184,8 @@ class _Reader:
 
     def formula(self, content: str, line: int, flat: Flat | None = None) -> None:
         """Read a formula: as prose if it is a number in disguise, else for sizes alone."""
-        plain = _undisguised(_plain_tex(content)) if flat else OBJECT
+        self.page.formulas.append(content)
+        plain = _undisguised(_plain_tex(content), flat) if flat else OBJECT
         if flat:
             flat.add(plain, line)
         if plain == OBJECT:
@@ -257,6 +230,7 @@ class _Reader:
             self.page.listings.append(Listing("fence", language.lower(), {}, line))
             return
         name, argument, options = found.name, found.argument, found.options
+        self.page.blocks.append(Block(name, argument, options, line))
         if name == "code-cell":
             if inside:
                 self.page.listings.append(Listing("nested-cell", "python", {}, line))
@@ -268,6 +242,8 @@ class _Reader:
             self.page.listings.append(Listing("fence", argument.lower(), options, line))
         elif name == "literalinclude":
             self.page.listings.append(Listing("included", argument, options, line))
+        elif name == "torch":
+            self.page.listings.append(Listing("snippet", argument, options, line))
         elif name in ("image", "figure", "glue:figure"):
             self.page.pictures.append(Picture(argument, options.get("alt", ""), line))
         elif name == "include":
@@ -284,13 +260,20 @@ class _Reader:
             self.text(text, line + found.block_line + at)
         for text, at in prose_values(found.block, lambda path: path[-1] in PLAIN_OPTIONS):
             self.text(text, line + found.block_line + at, takes_roles=False)
+        if name == "glossary":
+            heads = (head for head in found.body.split("\n") if head[:1].strip())
+            self.page.glossary += [head.partition(" : ")[0].strip() for head in heads]
         if name not in NO_BODY:
+            outside, self.card = self.card, self.card or _CARD in options.get("class", "").split()
             self.block(found.body, line + found.body_line, inside=True)
+            self.card = outside
 
 
-def _undisguised(content: str) -> str:
-    """Return a number that only looks like code, marked as such; else the mark of an object."""
+def _undisguised(content: str, flat: Flat) -> str:
+    """Return what only looks like code, a number or a figure's unit; else the mark of an object."""
     content = content.translate(UNSEEN)
+    if content.strip() in SCALES and "".join(flat.parts).rstrip().endswith(GLUE):
+        return content.strip()
     return LITERAL + content.strip() if _DISGUISED.fullmatch(content) else OBJECT
 
 

@@ -18,10 +18,6 @@ LITERAL = "\u2060"
 GLUE = "\ufff9"
 """Stands for a figure that a glue role shows."""
 
-CLAIM = "\ufffa"
-"""Stands for words that a claim in a cell bears out."""
-
-
 _GROUPED = r"\d{1,3}(?:[,\u202f\u2009]\d{3})+(?:\.\d+)?"
 _NUM = rf"(?:{_GROUPED}|\d+(?:\.\d+)?|\.\d+)(?:[eE][-+\u2212]?\d+)?"
 _MAGNITUDE = r"(?:[\s-](?:hundred|thousand|million|billion|trillion)s?)?"
@@ -89,7 +85,7 @@ _WORD_UNIT = re.compile(
     rf"\b(?i:(?:zero|{_WORD})[\s-](?:{_SIZES}|{_TIMES}|{_NAMES})|one (?:percent|per cent))(?!\w)"
 )
 
-_OBJECTS = OBJECT + GLUE + CLAIM
+_OBJECTS = OBJECT + GLUE
 # An operand after the sign makes a shape of it: 32 x 512, 32 x N, 32 x {role}.
 _OPERAND = rf"\s*(?:\d|[{_OBJECTS}{LITERAL}(\[]|[B-HJ-Zb-z](?!\w))"
 _TERM = r"[-+*/^=\u2212]"  # before or after "2x" it makes algebra of it
@@ -150,6 +146,7 @@ class Typed:
     """A number found in prose: its place in the flat text, its words, and the rule it breaks."""
 
     start: int
+    end: int
     seen: str
     rule: str
 
@@ -157,7 +154,8 @@ class Typed:
 def sizes(text: str, *, formula: bool = False) -> list[Typed]:
     """Return the sizes in bytes in ``text``, which is no prose: a printed string or a formula."""
     pattern = _TEX_SIZE if formula else _SIZE
-    return [Typed(hit.start(), hit[0].strip(), "typed-number") for hit in pattern.finditer(text)]
+    hits = pattern.finditer(text)
+    return [Typed(hit.start(), hit.end(), hit[0].strip(), "typed-number") for hit in hits]
 
 
 def typed(text: str) -> list[Typed]:
@@ -176,7 +174,7 @@ def typed(text: str) -> list[Typed]:
         if text[match.end() : match.end() + 1] == GLUE:
             seen += "{glue:text}`\u2026`"
         skipped = len(match[0]) - len(match[0].lstrip())
-        result.append(Typed(match.start() + skipped, seen, rule))
+        result.append(Typed(match.start() + skipped, end, seen, rule))
     return result
 
 

@@ -75,6 +75,64 @@ RULES: dict[str, Rule] = {
             "give each its own name",
         ),
         Rule(
+            "unmarked-claim",
+            "a word that compares (more, fewer, larger, faster, fits, exceeds, twice, half, same, "
+            "only, grows, and so on) in a sentence that shows a figure",
+            "it goes on standing there when the figure says the opposite",
+            'let a cell bear it out, claim("a_name", comparison), and mark the words: {claim}`words '
+            "<a_name>`; or compute the words themselves and show them with {glue:text}",
+        ),
+        Rule(
+            "claim-form",
+            "a claim whose name cannot be told, or that stands twice",
+            "which assertion bears out which words would be anyone's guess",
+            'write claim("a_name", comparison) once, and {claim}`words <a_name>` in the text',
+        ),
+        Rule(
+            "undefined-claim",
+            "words marked with a claim that no cell of the chapter makes",
+            "nothing bears the words out",
+            "correct the name, or make the claim in a cell of this chapter",
+        ),
+        Rule(
+            "unused-claim",
+            "a claim that no text makes use of",
+            "it is locked and proofed for nobody",
+            "mark the words that it bears out, {claim}`words <a_name>`, or write an assert in its "
+            "place",
+        ),
+        Rule(
+            "idle-claim",
+            "a claim in code that did not run",
+            "the words that it should bear out went unproved",
+            "move claim() out of the branch or function, to where the cell always comes",
+        ),
+        Rule(
+            "idle-given",
+            "a given mark at words that the lint would let stand",
+            "it guards nothing, and teaches that such marks can be ignored",
+            "take the mark off",
+        ),
+        Rule(
+            "unknown-name",
+            "a name in backticks that no code has: not the packages, not Python, NumPy or PyTorch's "
+            "recorded names, not this chapter's cells and listings, no file and no make target",
+            "whoever tries it finds nothing; it was renamed, or never was",
+            "correct the name; words that are no code stand in quotation marks or in *italics*",
+        ),
+        Rule(
+            "undefined-term",
+            "a link to a term that the glossary does not have",
+            "the link leads nowhere",
+            "correct the term, or explain it in the glossary",
+        ),
+        Rule(
+            "unlinked-term",
+            "a term used before the chapter links it to the glossary",
+            "who does not know it is left alone with it at the very place where it is new",
+            "link it here, {term}`word` or {term}`other words <word>`, and not again further down",
+        ),
+        Rule(
             "listing",
             "code on the page that is neither executed nor included",
             "it goes on standing there when the code it shows has changed",
@@ -86,6 +144,18 @@ RULES: dict[str, Rule] = {
             "an included listing that is cut or marked by line numbers",
             "one line more above it, and it shows something else",
             "choose by name: :pyobject:, or :start-after: and :end-before:",
+        ),
+        Rule(
+            "listing-gone",
+            "an included listing whose file, or whose object in it, does not exist",
+            "the page would show nothing, or what is left of it",
+            "name the object as it is called now; :pyobject: takes Class.method",
+        ),
+        Rule(
+            "unseen-cell",
+            "a cell that runs and that no reader can see",
+            "figures and assertions that nobody can look up are to be taken on trust",
+            "fold it: hide-input, hide-output or hide-cell",
         ),
         Rule(
             "alt-text",
@@ -106,6 +176,39 @@ RULES: dict[str, Rule] = {
             "a chapter without outputs that match it",
             "its keys and pictures cannot be checked",
             "build the book: make book",
+        ),
+        Rule(
+            "exercise-check",
+            "an exercise without a stub and a self-check of it",
+            "the learner is not told whether the answer holds, nor why",
+            "give it a cell that binds a stub, and one that ends with check_it(stub), where "
+            "check_it is made by @self_check",
+        ),
+        Rule(
+            "exercise-stub",
+            "an exercise whose check does not say \u201cNot yet\u201d of the untouched stub",
+            "who has done nothing is told that it is right, or nothing",
+            "leave the stub's body as ..., and let the check end in right(...) or wrong(...)",
+        ),
+        Rule(
+            "exercise-solution",
+            "an exercise whose solution its own check has not found right",
+            "a solution without the word of its check may be wrong",
+            "write {solution-start} with the exercise's label, and end a cell of it with the "
+            "verdict of the same check on the solution, which shows \u201cRight\u201d",
+        ),
+        Rule(
+            "exercise-error",
+            "a cell of an exercise or of its solution that shows a traceback",
+            "a learner reads it as a fault of the course",
+            "let the check answer with wrong(...); make it with @self_check, which turns errors into "
+            "verdicts",
+        ),
+        Rule(
+            "exercise-leak",
+            "an exercise whose cells hold the solution",
+            "what can be read is not found out",
+            "take these lines out of the exercise, comments included",
         ),
     )
 }

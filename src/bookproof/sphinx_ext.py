@@ -4,7 +4,11 @@
 * chapters run under a key that their engine is part of (`bookproof.cache`, `bookproof.execution`);
 * formulas are typeset while building (`bookproof.mathematics`);
 * pages ask no other host and work without a mouse (`bookproof.pages`);
-* each page says at its foot how much of it ran (`bookproof.footer`);
+* the directive ``{torch} name`` shows a recorded snippet of PyTorch (`bookproof.column`);
+* each cell has a place that a link can lead to (`bookproof.anchors`), and each figure and claim of the
+  text leads there (`bookproof.ties`);
+* each page says at its foot how much of it ran, and one page says it of the whole book
+  (`bookproof.facts`, `bookproof.footer`, `bookproof.status`);
 * the role ``{given}`16 GB`​`` marks a premise: a number that is typed because the question sets it.
 """
 
@@ -17,7 +21,20 @@ from docutils import nodes
 from sphinx.errors import ConfigError
 from sphinx.util import logging
 
-from bookproof import cache, course, execution, footer, mathematics, pages, repository
+from bookproof import (
+    anchors,
+    cache,
+    column,
+    course,
+    execution,
+    facts,
+    footer,
+    mathematics,
+    pages,
+    repository,
+    status,
+    ties,
+)
 
 if TYPE_CHECKING:
     from docutils.parsers.rst.states import Inliner
@@ -28,16 +45,18 @@ logger = logging.getLogger(__name__)
 
 
 def _from_course(app: Sphinx, config: Config) -> None:
-    """Set what follows from `course.toml`, the repository's address and installed versions."""
+    """Set what follows from `course.toml` (if there is one), the repository's address and versions."""
     root = Path(app.srcdir)
+    stated = (root / course.FILE).is_file()
     try:
-        settings = course.load(root / course.FILE)
+        settings = course.load(root / course.FILE) if stated else course.Course()
         place = repository.address(root)
     except course.CourseError as error:
         raise ConfigError(str(error)) from None
-    config.project = config.html_title = settings.course.name
-    config.author = settings.course.author
-    config.copyright = f"{settings.course.year}, {settings.course.author}"
+    if stated:
+        config.project = config.html_title = settings.course.name
+        config.author = settings.course.author
+        config.copyright = f"{settings.course.year}, {settings.course.author}"
     config.bookproof_versions = cache.versions()
     config.html_theme_options = {
         **config.html_theme_options,
@@ -79,10 +98,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
-    footer.setup(app)
+    for part in (anchors, ties, column, facts, footer, status):
+        part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
-    # Jupyter Book always sets this value of an extension that the book leaves out.
-    app.add_config_value("comments_config", {}, "html", types=dict)
+    if "comments_config" not in app.config:
+        # Jupyter Book always sets this value, also where a book leaves out the extension that it is of.
+        app.add_config_value("comments_config", {}, "html", types=dict)
     app.add_role("given", _given)
     # Before the extensions that read the theme's options and the site's name.
     app.connect("config-inited", _from_course, priority=100)

@@ -1,18 +1,8 @@
-"""Ask PyTorch, and write down what it says: `tools/oracle.py saved` renews book/torch/saved.json.
+"""What PyTorch keeps for each operation, by its own hooks on the CPU: book/torch/saved.json."""
 
-The book and its tests read the record; neither needs PyTorch. Where it is installed, tests/test_saved.py
-asks again and compares.
-"""
-
-import argparse
 import ast
-import importlib.util
-import json
-import sys
 from pathlib import Path
 from typing import Any, NamedTuple
-
-SAVED = Path(__file__).resolve().parent.parent / "book" / "torch" / "saved.json"
 
 # What the calls are made of. How much is kept depends on shapes and dtypes, never on the numbers.
 INPUTS = {
@@ -191,8 +181,8 @@ def answered(record: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def saved() -> dict[str, Any]:
-    """Return the whole record."""
+def record(folder: Path) -> dict[str, Any]:
+    """Return the whole record; it needs nothing of the `folder` that it goes to."""
     import torch
 
     return {
@@ -200,31 +190,3 @@ def saved() -> dict[str, Any]:
         "inputs": INPUTS,
         "calls": list(map(answered, asked())),
     }
-
-
-def main() -> int:
-    """Ask, write the record, and return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "what",
-        choices=["saved"],
-        help="saved: the bytes that saved_tensors_hooks reports for each operation, on the CPU",
-    )
-    parser.parse_args()
-    if importlib.util.find_spec("torch") is None:
-        print(
-            "Cannot ask PyTorch: this Python has no package torch, and the record is what torch says. "
-            "Install it (pip install torch) and run this again; to build or test the book it is not needed.",
-            file=sys.stderr,
-        )
-        return 1
-    record = saved()
-    SAVED.parent.mkdir(exist_ok=True)
-    text = json.dumps(record, indent=2, ensure_ascii=False, sort_keys=True)
-    SAVED.write_text(f"{text}\n", encoding="utf-8")
-    print(f"{SAVED.name}: {len(record['calls'])} answers of PyTorch {record['version']}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
