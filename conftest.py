@@ -1,8 +1,11 @@
-"""What every example in a docstring may use without importing it."""
+"""What every example in a docstring may use without importing it, and which files hold no examples."""
 
 from typing import Any
 
 import pytest
+
+# Snippets of PyTorch: tools/oracle runs them, and nobody needs PyTorch to look for examples.
+collect_ignore = ["book/torch"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -63,7 +63,7 @@ def test_the_commands_are_green_in_their_order(adopted: Path) -> None:
     if _registered():
         nbval = nbval.replace("-p bookproof.collector ", "")
     proved = run(adopted, nbval)
-    assert "1 passed" in proved.stdout, proved.stdout
+    assert "2 passed" in proved.stdout, proved.stdout
     assert proved.returncode == 0
     page = (adopted / "_build/html/book/index.html").read_text(encoding="utf-8")
     assert "44,712\N{NO-BREAK SPACE}s" in page

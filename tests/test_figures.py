@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 import bookproof
 from bookproof import Figure, FigureError, UnitError, figure, style
 from bookproof.figures import MIME
+from bookproof.starting import patiently
 from bookproof.units import NBSP, TIMES
 
 
@@ -105,8 +106,8 @@ def run(*sources: str, allow_errors: bool = False) -> list[list[Any]]:
     """Return the outputs of a notebook of these cells, run in a fresh kernel."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=allow_errors)
-    client.execute()
+    settings: dict[str, Any] = {"timeout": 60, "kernel_name": "python3", "allow_errors": allow_errors}
+    patiently(lambda: NotebookClient(notebook, **settings).execute())
     return [cell.outputs for cell in notebook.cells]
 
 

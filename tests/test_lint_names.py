@@ -97,9 +97,9 @@ Box.contents ¦ contents ¦ a key ¦ table ¦ others ¦ requires_grad=True ¦ dt
 sorted ¦ assert ¦ for ¦ match ¦ None ¦ 'text' ¦ 12 ¦ 1e-6 ¦ () ¦ # (B, n) ¦ [1, 2] ¦ {"a": 1}
 lambda q: q + 1 ¦ total = total + y ¦ [q for q in x] ¦ math.sqrt ¦ tracemalloc ¦ os.path.join
 "".join ¦ x.T ¦ x.items() ¦ ... ¦ 1 + … ¦ @ ¦ += ¦ ** ¦ -> ¦ KiB ¦ % ¦ µs ¦ kB
-book/course.toml ¦ course.toml ¦ tools/oracle.py ¦ src/bytegrad/ ¦ requirements.txt ¦ make book
+book/course.toml ¦ course.toml ¦ tools/book.py ¦ src/bytegrad/ ¦ requirements.txt ¦ make book
 make book PORT=1 ¦ git log --oneline ¦ pip install x ¦ pytest -q ¦ jupyter lab
-.venv/bin/python tools/oracle.py ¦ [hardware] ¦ [hardware] card ¦ card_unit ¦ hide-input
+.venv/bin/python tools/book.py ¦ [hardware] ¦ [hardware] card ¦ card_unit ¦ hide-input
 raises-exception ¦ {given} ¦ {code-cell} python3 ¦ :pyobject: ¦ :alt: words ¦ with bg.no_grad():
 @bg.no_grad() ¦ import bytegrad as bg ¦ from bytegrad import Value ¦ del x ¦ return y ¦ if x
 """.replace("\n", " ¦ ")

@@ -71,7 +71,7 @@ def test_actions_are_pinned_by_commit_and_say_their_version() -> None:
         for line in path.read_text(encoding="utf-8").splitlines()
         if "uses:" in line
     ]
-    assert len(uses) == 6
+    assert len(uses) == 8
     assert [line for line in uses if not pinned.fullmatch(f"- {line.removeprefix('- ')}")] == []
 
 
@@ -86,6 +86,7 @@ def test_only_the_publishing_job_may_write() -> None:
         ("ci.yml", "prove"): None,
         ("deploy.yml", "build"): None,
         ("deploy.yml", "deploy"): {"pages": "write", "id-token": "write"},
+        ("weekly.yml", "drift"): None,
     }
 
 
@@ -97,7 +98,7 @@ def test_checkouts_keep_no_credentials() -> None:
         for step in job["steps"]
         if step.get("uses", "").startswith("actions/checkout@")
     ]
-    assert checkouts == [{"persist-credentials": False}] * 2
+    assert checkouts == [{"persist-credentials": False}] * 3
 
 
 def test_publishing_follows_the_proof_on_main() -> None:

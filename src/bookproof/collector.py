@@ -25,6 +25,7 @@ from nbval.plugin import IPyNbFile, find_comment_markers, find_metadata_tags
 
 from bookproof import cache, prose, rehearsals, reruns
 from bookproof.course import CourseError, find_root
+from bookproof.starting import patiently
 
 # With these a cell would run and prove nothing.
 _FALSE = ("AssertionError", "ClaimError")
@@ -78,7 +79,7 @@ class Chapter(IPyNbFile):  # type: ignore[misc]  # nbval has no types
 
     def setup(self) -> None:
         """Start the chapter's kernel, and have it run cells as the build's kernel does."""
-        super().setup()
+        patiently(super().setup)
         kernel = self.kernel
 
         def execute(source: str, allow_stdin: bool | None = None) -> str:

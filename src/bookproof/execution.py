@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from bookproof import cache, origins
 from bookproof.course import find_root
+from bookproof.starting import patiently
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -24,7 +25,7 @@ class KeyedClient(NotebookClientCache):  # type: ignore[misc]
         """Look the chapter up, or run it, under its key; leave the outputs in what is published."""
         source = self._notebook
         with cache.keyed(source, find_root(Path(self.path).parent if self.path else None)):
-            super().start_client()
+            patiently(super().start_client)
         if self._notebook is not source:
             # A hit comes back as a copy, but the download is written from the notebook that was
             # read.
