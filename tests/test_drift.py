@@ -5,12 +5,14 @@
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -80,3 +82,45 @@ def test_the_books_table_is_of_these_drifts() -> None:
     for row, each in zip(rows, EVERY, strict=True):
         assert len(row["caught by"]) == each.places
         assert set(row["caught by"]) <= set(each.checks)
+
+
+CHANGES = {
+    "a setting": drift.Edit("book/course.toml", "card = 80", "card = 16"),
+    "a rule": drift.Edit(
+        "src/bytegrad/element_rules.py",
+        "self.save(None)",
+        "self.save(output=output if output is not None else x.sqrt())",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_reaches_every_figure_and_the_lock_lists_exactly_those(
+    name: str, copy: "drift.Copy"
+) -> None:
+    before = _shown(copy.root)
+    try:
+        CHANGES[name].plant(copy.root)
+        assert copy.red("lock"), "the book is built anew, and the lock knows it"
+        after = _shown(copy.root)
+        listed = re.findall(
+            r"^(\w+), cell \d+: (\w+): (?!.*, but )", copy.said["lock"], re.MULTILINE
+        )
+    finally:
+        copy.restore()
+    assert after.keys() == before.keys()
+    changed = {place for place in before if before[place] != after[place]}
+    assert changed == set(listed)
+    assert len(changed) > 1
+
+
+def _shown(root: Path) -> dict[tuple[str, str], set[str]]:
+    """Return what the built pages show of each figure, by its chapter and name."""
+    shown: dict[tuple[str, str], set[str]] = {}
+    for path in (root / "_build/html/book").glob("*.html"):
+        page = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+        for link in page.select("[data-figure]"):
+            chapter, _, key = str(link["data-figure"]).rpartition("::")
+            place = (Path(chapter).name or path.stem, key)
+            shown.setdefault(place, set()).add(link.get_text())
+    return shown

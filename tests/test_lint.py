@@ -384,7 +384,7 @@ def test_directives_show_keys_too() -> None:
 def test_every_rule_has_a_planted_drift() -> None:
     planted = {rule for _, rule in NUMBERS}
     planted |= {"glue-format", "inclusion", "listing", "listing-lines", "alt-text", "front-matter"}
-    planted |= {"undefined-key", "unused-key", "duplicate-key", "not-built"}
+    planted |= {"undefined-key", "unused-key", "duplicate-key", "no-formula", "not-built"}
     planted |= {rule for _, rule, _, _ in EXERCISES.values()}
     beside = Path(__file__).parent.glob("test_lint_*.py")
     elsewhere = "".join(path.read_text(encoding="utf-8") for path in beside)
@@ -458,6 +458,20 @@ def test_book_is_linted_chapter_by_chapter(tiny: Path) -> None:
     ]
     assert [str(f).split(": ")[0] for f in findings["draft"]] == ["book/draft.md:3"]
     assert lint.lint_book(tiny) == [f for made in findings.values() for f in made]
+
+
+@pytest.mark.parametrize(
+    ("value", "formula", "lines"), [(1, "", [7]), (1.5, "", [7]), (1, "one", []), ("fits", "", [])]
+)
+def test_a_number_says_how_it_comes_about(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, value: object, formula: str, lines: list[int]
+) -> None:
+    notebook = cache.executed(tiny / "book/a.md")
+    output = notebook.cells[0].outputs[0]
+    output.metadata["bookproof"] = {"value": value, "formula": formula}
+    monkeypatch.setattr(cache, "executed", lambda path: notebook)
+    unexplained = [each for each in lint.by_chapter(tiny)["a"] if each.rule == "no-formula"]
+    assert [each.line for each in unexplained] == [line + 1 for line in lines]
 
 
 def test_claim_is_looked_for_in_the_last_build(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

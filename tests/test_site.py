@@ -89,10 +89,11 @@ def test_every_link_follows_the_one_address(book: TinyBook) -> None:
     done = book.build()
     assert done.status == 0, done.text
     page = book.page("one")
+    assert (book.root / "_build/html/_sources/book/one.ipynb").is_file()
     for link in (
         "https://github.com/Owner/name/edit/trunk/book/one.md",
         "https://github.com/Owner/name/issues/new",
-        "https://mybinder.org/v2/gh/Owner/name/trunk?urlpath=lab/tree/book/one.md",
+        "https://mybinder.org/v2/gh/Owner/name/trunk?urlpath=lab/tree/_build/html/_sources/book/one.ipynb",
         'rel="canonical" href="https://owner.github.io/name/book/one.html"',
     ):
         assert link in page

@@ -46,7 +46,7 @@ def keys(
             yield use.line, "undefined-key", told("undefined-key", seen)
     shown = {use.key for use in page.uses if not use.document} | set(used)
     for key in sorted(set(recorded) - shown):
-        yield _made_at(page, key), "unused-key", told("unused-key", f"no text shows {key!r}")
+        yield made_at(page, key), "unused-key", told("unused-key", f"no text shows {key!r}")
 
 
 def _near(key: str, keys: Collection[str]) -> str:
@@ -54,7 +54,7 @@ def _near(key: str, keys: Collection[str]) -> str:
     return f" (it does record {near[0]!r})" if near else ""
 
 
-def _made_at(page: Page, key: str) -> int:
+def made_at(page: Page, key: str) -> int:
     """Return the line of the code that makes the figure, as nearly as the source tells."""
     quoted = re.compile(rf"""(["']){re.escape(key)}\1""")
     for cell in page.cells:

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from bookproof import book, cache, drills
 from bookproof.claimed import claims
 from bookproof.comparing import unmarked
-from bookproof.keys import keys, uses_by_chapter
+from bookproof.keys import keys, made_at, uses_by_chapter
 from bookproof.listings import included, listings, unseen_cells
 from bookproof.names import names
 from bookproof.page import Cell, Mark, Page, Passage
@@ -221,7 +221,7 @@ def _inclusions(page: Page, path: str) -> Iterator[_Found]:
 
 
 def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]:
-    """Yield what only the outputs show: keys made twice, pictures drawn without words."""
+    """Yield what only the outputs show: keys made twice, numbers unexplained, pictures without words."""
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     lines = [cell.line for cell in page.cells]
     made: dict[str, int] = {}
@@ -231,6 +231,11 @@ def _outputs(page: Page, notebook: NotebookNode, path: str) -> Iterator[Finding]
             seen = f"{record.name!r} is made in cell {first} and again in cell {record.cell}"
             line = lines[record.cell - 1]
             yield Finding(path, line, "duplicate-key", told("duplicate-key", seen))
+        noted = record.figure
+        if noted and not isinstance(noted["value"], str) and not noted["formula"]:
+            seen = f"the number {record.name!r} has no formula"
+            line = made_at(page, record.name)
+            yield Finding(path, line, "no-formula", told("no-formula", seen))
     for cell, source in zip(cells, page.cells, strict=True):
         if _shows_picture(cell) and not _alt(source):
             seen = "the cell draws a picture that has no alternative text"

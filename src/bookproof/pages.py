@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,22 @@ def _is_chapter(app: Sphinx, page: str, doctree: Any) -> bool:
     return doctree is not None and "kernelspec" in app.env.metadata.get(page, {})
 
 
+def _launch(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let launch buttons open the published notebook: its text holds values where the source holds roles."""
+    if _is_chapter(app, page, doctree):
+        notebook = resolved.place(Path(), page).as_posix()
+        for button in _buttons(context.get("header_buttons", ())):
+            button["url"] = button["url"].replace(f"lab/tree/{page}.md", f"lab/tree/{notebook}")
+
+
+def _buttons(groups: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for button in groups:
+        if button["type"] == "group":
+            yield from _buttons(button["buttons"])
+        elif "url" in button:
+            yield button
+
+
 def _summaries(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -93,5 +110,6 @@ def setup(app: Sphinx) -> None:
     """Connect the hooks; the theme adds its buttons at priority 501."""
     app.connect("html-page-context", _download, priority=500)
     app.connect("html-page-context", _publish, priority=600)
+    app.connect("html-page-context", _launch, priority=600)
     app.connect("build-finished", _forget)
     app.connect("html-page-context", _summaries)

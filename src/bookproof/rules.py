@@ -75,6 +75,12 @@ RULES: dict[str, Rule] = {
             "give each its own name",
         ),
         Rule(
+            "no-formula",
+            "a number without a formula",
+            "the reader who asks where it comes from is not told",
+            'say it in words or symbols: figure("a_name", value, unit, formula="batch · 4 B")',
+        ),
+        Rule(
             "unmarked-claim",
             "a word that compares (more, fewer, larger, faster, fits, exceeds, twice, half, same, "
             "only, grows, and so on) in a sentence that shows a figure",
