@@ -139,6 +139,7 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
+@lru_cache(maxsize=None)
 def _modules(program: str) -> set[str]:
     """Return the top-level modules that a program imports; none where it is no plain Python."""
     try:

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 
@@ -30,10 +30,9 @@ class _Uses:
 
 @dataclass
 class Sources:
-    """The packages below one `src/` folder, each file read at most once."""
+    """The packages below one `src/` folder; a file is read again only when it has changed."""
 
     folder: Path
-    _uses: dict[Path, _Uses] = field(default_factory=dict)
 
     @cached_property
     def packages(self) -> frozenset[str]:
@@ -66,11 +65,8 @@ class Sources:
         return frozenset(seen)
 
     def _read(self, path: Path) -> _Uses:
-        if path not in self._uses:
-            package = ".".join(path.parent.relative_to(self.folder).parts)
-            tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-            self._uses[path] = _uses(tree, package, self.packages)
-        return self._uses[path]
+        package = ".".join(path.parent.relative_to(self.folder).parts)
+        return _uses_of(path, _stamp(path), package, self.packages)
 
     def _files(self, uses: _Uses, beside: Path) -> Iterator[Path]:
         for module, name in uses.wanted:
@@ -103,13 +99,7 @@ class Sources:
 
     def _exports(self, init: Path, package: str) -> dict[str, tuple[str, str]]:
         """Name to (module, original name), from the import lines of an `__init__`."""
-        found = {}
-        for node in ast.parse(init.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom):
-                origin = _absolute(node, package)
-                for alias in node.names:
-                    found[alias.asname or alias.name] = (origin, alias.name)
-        return found
+        return _exports_of(init, _stamp(init), package)
 
     def _module(self, dotted: str) -> Path | None:
         path = self.folder.joinpath(*dotted.split("."))
@@ -122,6 +112,29 @@ class Sources:
         for path in sorted(self.folder.joinpath(*package.split(".")).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
                 yield path
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Something that is another when the file is: a build asks for the same files again and again."""
+    told = path.stat()
+    return told.st_mtime_ns, told.st_size
+
+
+@cache
+def _uses_of(path: Path, stamp: tuple[int, int], package: str, packages: frozenset[str]) -> _Uses:
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return _uses(tree, package, packages)
+
+
+@cache
+def _exports_of(init: Path, stamp: tuple[int, int], package: str) -> dict[str, tuple[str, str]]:
+    found = {}
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, package)
+            for alias in node.names:
+                found[alias.asname or alias.name] = (origin, alias.name)
+    return found
 
 
 def _parse(cell: str) -> ast.Module | None:
@@ -210,6 +223,8 @@ class _Finder(ast.NodeVisitor):
 
     def follow_aliases(self, tree: ast.AST) -> None:
         """Turn `bg.Value` into (engine, Value), any other use of `bg` into the whole package."""
+        if not self.aliases:
+            return
         followed = set()
         for node in ast.walk(tree):
             if (
