@@ -1,12 +1,9 @@
 """What the engine's tests share."""
 
-import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -37,19 +34,3 @@ def run_python() -> Callable[..., str]:
         return done.stdout
 
     return run
-
-
-@pytest.fixture(scope="session")
-def oracle() -> Callable[[str], ModuleType]:
-    """Load one module of the program that asks PyTorch, by its name."""
-
-    def load(name: str) -> ModuleType:
-        path = Path(__file__).parents[1] / "tools" / "oracle" / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(f"oracle_{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return load

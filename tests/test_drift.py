@@ -3,31 +3,17 @@
 `make drift` plants them all. Here are those marked `short` in drifts.toml.
 """
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from bs4 import BeautifulSoup
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.tools import program
 
-
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("drift", ROOT / "tools" / "drift.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["drift"] = module  # a dataclass looks its module up
-    spec.loader.exec_module(module)
-    return module
-
-
-drift = program()
+drift = program("drift")
 EVERY = drift.table()
 SHORT = [each for each in EVERY if each.short]
 

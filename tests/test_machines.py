@@ -1,6 +1,5 @@
 """What sets up, builds, proves and publishes the book works, and fails in one plain line."""
 
-import importlib.util
 import os
 import re
 import shutil
@@ -19,6 +18,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
+
+from tests.tools import program
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -416,17 +417,15 @@ def test_help_is_the_default_and_lists_the_targets() -> None:
         check=True,
     ).stdout
     targets = re.findall(r"^make (\w+) +\S", listed, flags=re.MULTILINE)
-    assert " ".join(targets) == "help book test serve lock lint nbval drift mutants oracle relock clean"
+    assert (
+        " ".join(targets)
+        == "help book test serve lock lint nbval drift mutants oracle relock clean"
+    )
 
 
 @pytest.fixture(scope="module")
 def book() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("book", ROOT / "tools/book.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return program("book")
 
 
 FAILED_CELL = """\

@@ -1,26 +1,17 @@
 """The list of mutants that live: each names code that is there, and nothing may live or die unsaid."""
 
-import importlib.util
 import tomllib
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from tests.tools import program
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("mutants", ROOT / "tools" / "mutants.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-mutants = program()
+mutants = program("mutants")
 TEXT = f"""
 {mutants.counts(39, 40)}
 

@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -28,6 +27,7 @@ from bookproof import (
 )
 from bytegrad import Value
 from tests.tiny_book import HEAD, REPO, TinyBook
+from tests.tools import program
 
 COLUMN = REPO / "book" / "torch"
 ORACLE = json.loads((COLUMN / "oracle.json").read_text(encoding="utf-8"))
@@ -401,8 +401,8 @@ def test_the_lint_reads_what_a_card_says() -> None:
 # Who writes the record.
 
 
-def test_a_renewed_record_tells_what_changed(oracle: Callable[[str], ModuleType]) -> None:
-    told = oracle("changes").told
+def test_a_renewed_record_tells_what_changed() -> None:
+    told = program("oracle/changes").told
     row = {"method": "sum", "call": "a.sum()", "grads": "a", "kept": 4}
     assert told("saved.json", {"calls": [row]}, {"calls": [row | {"kept": 8}]}) == [
         "saved.json: 1 change",
@@ -421,10 +421,8 @@ def test_a_renewed_record_tells_what_changed(oracle: Callable[[str], ModuleType]
     assert many[-1] == "  and 10 more"
 
 
-def test_records_are_written_all_or_none(
-    oracle: Callable[[str], ModuleType], tmp_path: Path
-) -> None:
-    write = oracle("changes").write
+def test_records_are_written_all_or_none(tmp_path: Path) -> None:
+    write = program("oracle/changes").write
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text("before", encoding="utf-8")
     with pytest.raises(TypeError):
@@ -436,11 +434,9 @@ def test_records_are_written_all_or_none(
 
 
 @pytest.mark.parametrize("name", SNIPPETS)
-def test_pytorch_says_of_each_snippet_what_is_on_record(
-    oracle: Callable[[str], ModuleType], name: str
-) -> None:
+def test_pytorch_says_of_each_snippet_what_is_on_record(name: str) -> None:
     pytest.importorskip("torch")
-    fresh = oracle("columns").entry(COLUMN / f"{name}.py", ORACLE["torch"])
+    fresh = program("oracle/columns").entry(COLUMN / f"{name}.py", ORACLE["torch"])
     old = ORACLE["snippets"][name]
     assert same({**fresh, "seal": ""}, {**old, "seal": ""}), (fresh, old)
 
@@ -456,9 +452,9 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
 
-def test_pytorch_has_the_very_names_on_record(oracle: Callable[[str], ModuleType]) -> None:
+def test_pytorch_has_the_very_names_on_record() -> None:
     pytest.importorskip("torch")
-    assert oracle("names").record(COLUMN) == NAMES
+    assert program("oracle/names").record(COLUMN) == NAMES
 
 
 FAULTY = {
@@ -473,11 +469,9 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("fault", FAULTY)
-def test_a_faulty_snippet_is_not_recorded(
-    oracle: Callable[[str], ModuleType], tmp_path: Path, fault: str
-) -> None:
+def test_a_faulty_snippet_is_not_recorded(tmp_path: Path, fault: str) -> None:
     pytest.importorskip("torch")
-    columns = oracle("columns")
+    columns = program("oracle/columns")
     source, said = FAULTY[fault]
     path = tmp_path / "s.py"
     path.write_text(f'"""A snippet."""\nimport torch\n{source}', encoding="utf-8")
@@ -486,26 +480,25 @@ def test_a_faulty_snippet_is_not_recorded(
 
 
 def test_a_faulty_snippet_leaves_all_records_alone(
-    oracle: Callable[[str], ModuleType],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch")
     for part in ("changes", "columns", "names", "saved"):  # as the program imports them
-        monkeypatch.setitem(sys.modules, part, oracle(part))
-    program = oracle("__main__")
-    monkeypatch.setattr(program, "FOLDER", tmp_path)
+        monkeypatch.setitem(sys.modules, part, program(f"oracle/{part}"))
+    asking = program("oracle/__main__")
+    monkeypatch.setattr(asking, "FOLDER", tmp_path)
     monkeypatch.setattr(sys, "argv", ["oracle", "saved", "oracle"])
     snippet = tmp_path / "s.py"
     snippet.write_text("x = 1\nx / 0\n", encoding="utf-8")
-    assert program.main() == 1
+    assert asking.main() == 1
     said = capsys.readouterr()
     assert "[2/2] oracle.json: what the snippets" in said.out
     assert re.search(r"s\.py:2: ZeroDivisionError: .*\nNo record was changed", said.err)
     assert list(tmp_path.iterdir()) == [snippet]
     snippet.write_text("x = 1\n", encoding="utf-8")
-    assert program.main() == 0
+    assert asking.main() == 0
     assert "+ snippets.s.values.x.data: 1" in capsys.readouterr().out
     assert {path.name for path in tmp_path.iterdir()} == {"s.py", "saved.json", "oracle.json"}
     assert recorded.read(tmp_path, "s").sealed().values["x"].data == 1

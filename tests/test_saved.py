@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 import bytegrad as bg
 from bytegrad import functional, memory
+from tests.tools import program
 
 ROOT = Path(__file__).parents[1]
 RECORD = json.loads((ROOT / "book" / "torch" / "saved.json").read_text(encoding="utf-8"))
@@ -40,9 +40,9 @@ ONE_RULE = [record for record in RECORD["calls"] if record["method"] in bg.RULES
 
 
 @pytest.fixture(scope="module")
-def asking(oracle: Callable[[str], ModuleType]) -> ModuleType:
+def asking() -> ModuleType:
     """The program that wrote the record."""
-    return oracle("saved")
+    return program("oracle/saved")
 
 
 def test_every_rule_is_on_record() -> None:
