@@ -48,7 +48,10 @@ BOOK = {
         figures.Figure("spent", 0.25, "ms", "clock", measured=True),
         figures.Figure("verdict", "fits"),
     ],
-    "budget": [figures.Figure("states", 16e9, "GB"), figures.Figure("error", 1.25e-8 / 3)],
+    "budget": [
+        figures.Figure("states", 16e9, "GB", "16 B a parameter"),
+        figures.Figure("error", 1.25e-8 / 3, formula="a third"),
+    ],
 }
 
 
@@ -83,8 +86,8 @@ def test_lock_is_sorted_and_holds_one_line_a_figure(tiny: Path) -> None:
     text = (tiny / "book/figures.lock").read_text("utf-8")
     assert [line for line in text.splitlines() if line and not line.startswith("#")] == [
         "[budget]",
-        'error = {shows = "4.17e-9", value = 4.16666666667e-09}',
-        'states = {shows = "16 GB", value = 16000000000.0, unit = "GB"}',
+        'error = {shows = "4.17e-9", value = 4.16666666667e-09, formula = "a third"}',
+        'states = {shows = "16 GB", value = 16000000000.0, unit = "GB", formula = "16 B a parameter"}',
         "[memory]",
         LINEAR_X,
         'spent = {unit = "ms", formula = "clock", measured = true}',
@@ -124,7 +127,7 @@ def test_check_is_red_until_accepted_and_changes_nothing(
     main(["lock"])
     assert main(["check"]) == 0
     before = (tiny / "book/figures.lock").read_bytes()
-    change("budget", figures.Figure("states", 12e9, "GB"), BOOK["budget"][1])
+    change("budget", figures.Figure("states", 12e9, "GB", "16 B a parameter"), BOOK["budget"][1])
     (tiny / "book/index.md").write_text("# Index\n\nCosts 64 KB.\n")
     capsys.readouterr()
     assert main(["check"]) == 1
@@ -163,7 +166,7 @@ def test_writing_is_all_or_nothing(
 ) -> None:
     main(["lock"])
     before = (tiny / "book/figures.lock").read_bytes()
-    change("budget", figures.Figure("states", 12e9, "GB"))
+    change("budget", figures.Figure("states", 12e9, "GB", "16 B a parameter"))
 
     def fails(self: Path, target: Path) -> Path:
         raise OSError("disk full")
