@@ -87,7 +87,8 @@ def test_a_drift_is_red(adopted: Path, file: str, old: str, new: str, said: str)
     try:
         if file.startswith("src"):
             assert "no built outputs match" in run(adopted, COMMANDS[2]).stdout
-            assert run(adopted, COMMANDS[0]).returncode == 0
+            built = run(adopted, COMMANDS[0])
+            assert built.returncode == 0, built.stdout
         checked = run(adopted, COMMANDS[2])
         assert checked.returncode != 0
         assert said in checked.stdout.replace("\N{NO-BREAK SPACE}", " ")

@@ -72,10 +72,11 @@ def test_the_books_table_is_of_these_drifts() -> None:
 
 CHANGES = {
     "a setting": drift.Edit("book/course.toml", "card = 80", "card = 16"),
-    "a rule": drift.Edit(
-        "src/bytegrad/element_rules.py",
-        "self.save(None)",
-        "self.save(output=output if output is not None else x.sqrt())",
+    # A rule of the engine is held by assertions in the chapters as well; this one changes figures alone.
+    "the rule for a transformer's activations": drift.Edit(
+        "src/bytegrad/budget.py",
+        "* s * b * h * (36 + 5 * a * s / h)",
+        "* s * b * h * (34 + 5 * a * s / h)",
     ),
 }
 
