@@ -111,3 +111,35 @@ def _shown(root: Path) -> dict[tuple[str, str], set[str]]:
             place = (Path(chapter).name or path.stem, key)
             shown.setdefault(place, set()).add(link.get_text())
     return shown
+
+
+def test_the_record_is_renewed_by_a_run_and_only_compared_by_a_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(drift, "ROOT", tmp_path)
+    monkeypatch.setattr(drift, "RECORD", tmp_path / "drifts.json")
+    planted = drift.Drift("text", "a number typed", (), ("lint", "lock"))
+    before = drift.rows([drift.Outcome(planted, ("lint",))])
+    now = drift.rows([drift.Outcome(planted, ("lock",))])
+    assert drift.recorded(before) == 0
+    assert drift.recorded(now, check=True) == 1
+    assert capsys.readouterr().err == "drifts.json says otherwise; renew it: make drift\n"
+    assert json.loads(drift.RECORD.read_text(encoding="utf-8")) == before
+    assert drift.recorded(now) == 0
+    assert drift.recorded(now, check=True) == 0
+    assert json.loads(drift.RECORD.read_text(encoding="utf-8")) == [
+        {"kind": "text", "what": "a number typed", "caught by": ["lock"]}
+    ]
+
+
+def test_a_missed_drift_fails_the_command(
+    copy: "drift.Copy", monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harmless = drift.Edit("book/value.md", "A value is no surprise.", "The value is no surprise.")
+    missed = drift.Drift("text", "other words", (harmless,), ("lint",))
+    monkeypatch.setattr(drift, "table", lambda: [missed])
+    monkeypatch.setattr(drift.Copy, "make", classmethod(lambda cls, folder: copy))
+    assert drift.main(["--jobs", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "missed" in said
+    assert "0 of 1 planted drifts were caught." in said
