@@ -17,6 +17,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterable, Mapping
+from functools import cache as remembered
 from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -139,7 +140,7 @@ def _distributions() -> Mapping[str, list[str]]:
     return packages_distributions()
 
 
-@lru_cache(maxsize=None)
+@remembered
 def _modules(program: str) -> set[str]:
     """Return the top-level modules that a program imports; none where it is no plain Python."""
     try:
