@@ -18,7 +18,6 @@ import sys
 import zipfile
 from collections.abc import Iterable, Mapping
 from functools import cache as remembered
-from functools import lru_cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -134,7 +133,7 @@ def wanted(programs: Iterable[str], packages: Iterable[str], requirements: Path)
     return {name: listed[what.lower()] for name, what in asked.items() if what.lower() in listed}
 
 
-@lru_cache(maxsize=1)
+@remembered
 def _distributions() -> Mapping[str, list[str]]:
     """Return which distributions a module may come from; to ask all that are installed takes a while."""
     return packages_distributions()
