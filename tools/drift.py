@@ -191,7 +191,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "cells": (*_PYTEST, "--nbval"),
     "tests": _PYTEST,
     "pages": _PYTEST,
-    "types": ("-m", "mypy"),
 }
 """What a check runs; the words behind its name are added. `lock` and `pages` build the book first."""
 
