@@ -54,7 +54,7 @@ def test_term_used_before_it_is_linked(text: str) -> None:
         "The {term}`gradient accumulation` comes before the {term}`gradient`.",
         "## Adam and the chain rule\n\nWords.",
         "- use Adam\n- and the chain rule",
-        "```{admonition} Words\n:class: chapter-card\nYou need the chain rule.\n```",
+        "```{chapter-card}\n:tier: Words\n\nYou need the chain rule.\n```",
         "```{figure} x.png\n:alt: The chain rule.\n```\n\nThe {term}`chain rule`.",
         "Call `no_grad()` or adam, a batchwise thing.\n\nThe {term}`batch`.",
         "```{glossary}\nchain rule\n  Along a path.\n```\n\nUse Adam.",

@@ -19,7 +19,6 @@ from bookproof import (
     agrees,
     book,
     cache,
-    column,
     lint,
     prose,
     recorded,

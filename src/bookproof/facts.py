@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from sphinx.environment import BuildEnvironment
 
 _KEY = "bookproof"
-_EXERCISES = ("exercise_node", "exercise_enumerable_node")
+EXERCISES = ("exercise_node", "exercise_enumerable_node")
+"""The kinds of nodes that sphinx-exercise makes of an exercise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _count(app: Sphinx, doctree: nodes.document) -> None:
         len(set(figures)),
         len(figures),
         len({node["key"] for node in ties if node["kind"] == "claim"}),
-        sum(type(node).__name__ in _EXERCISES for node in doctree.findall(nodes.Element)),
+        sum(type(node).__name__ in EXERCISES for node in doctree.findall(nodes.Element)),
         seconds,
     )
 

@@ -37,7 +37,7 @@ _PROSE_ROLES = frozenset(_READ.split())
 """Roles whose whole text the reader reads; of any other only an explicit title is prose."""
 
 _CARD = "chapter-card"
-"""The class of the box that says before a chapter what it asks for."""
+"""The directive that says before a chapter what it asks for."""
 
 _TITLED = re.compile(r"(.+?)\s*<([^<>]*)>", re.DOTALL)
 
@@ -264,7 +264,7 @@ class _Reader:
             heads = (head for head in found.body.split("\n") if head[:1].strip())
             self.page.glossary += [head.partition(" : ")[0].strip() for head in heads]
         if name not in NO_BODY:
-            outside, self.card = self.card, self.card or _CARD in options.get("class", "").split()
+            outside, self.card = self.card, self.card or name == _CARD
             self.block(found.body, line + found.body_line, inside=True)
             self.card = outside
 

@@ -7,6 +7,7 @@
 * the directive ``{torch} name`` shows a recorded snippet of PyTorch (`bookproof.column`);
 * each cell has a place that a link can lead to (`bookproof.anchors`), and each figure and claim of the
   text leads there (`bookproof.ties`);
+* the directive ``{chapter-card}`` says before a chapter what it asks for (`bookproof.card`);
 * each page says at its foot how much of it ran, and one page says it of the whole book
   (`bookproof.facts`, `bookproof.footer`, `bookproof.status`);
 * the role ``{given}`16 GB`​`` marks a premise: a number that is typed because the question sets it.
@@ -24,6 +25,7 @@ from sphinx.util import logging
 from bookproof import (
     anchors,
     cache,
+    card,
     column,
     course,
     execution,
@@ -98,7 +100,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
-    for part in (anchors, ties, column, facts, footer, status):
+    for part in (anchors, ties, column, facts, card, footer, status):
         part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
     if "comments_config" not in app.config:

@@ -1,0 +1,182 @@
+"""The directive ``{chapter-card}``: what a chapter asks for, before it begins, with its time computed.
+
+```{chapter-card}
+:tier: Foundations
+
+You need [](value.md), and Python's lists.
+```
+
+The writer gives the tier and what the reader needs. Difficulty and time follow from the page: its words,
+the cells that it shows, their lines, and the grades of its exercises, each of which begins with one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from bookproof import anchors
+from bookproof.facts import EXERCISES
+from bookproof.units import counted
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+logger = logging.getLogger(__name__)
+
+WORDS_PER_MINUTE = 200
+"""What a student reads of a text that has formulas in it."""
+
+LINES_PER_MINUTE = 20
+"""Lines of code, read once."""
+
+MINUTES_PER_CELL = 1
+"""To guess, run the cell, and look."""
+
+GRADES = {"Easy": 5, "Medium": 10, "Hard": 20, "Systems": 10}
+"""Minutes for an exercise, by the word that it begins with."""
+
+DENSITIES = (11, 16)
+"""From so many lines of code to a hundred words on, difficulty is 2, and 3."""
+
+_ROUNDED = 5
+_NOT_READ = (nodes.literal_block, nodes.raw, nodes.math, nodes.math_block, nodes.comment)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a page has to read and to do: ``grades`` are those of its exercises.
+
+    >>> load = Load(words=2000, cells=15, lines=200, grades=("Easy", "Hard"))
+    >>> load.minutes, load.practice, load.difficulty
+    (35, 25, 1)
+    """
+
+    words: int
+    cells: int
+    lines: int
+    grades: tuple[str, ...]
+
+    @property
+    def minutes(self) -> int:
+        """Minutes to read the page and run its cells."""
+        return _to_five(
+            self.words / WORDS_PER_MINUTE
+            + self.lines / LINES_PER_MINUTE
+            + self.cells * MINUTES_PER_CELL
+        )
+
+    @property
+    def practice(self) -> int:
+        """Minutes for its exercises."""
+        return _to_five(sum(GRADES[grade] for grade in self.grades))
+
+    @property
+    def difficulty(self) -> int:
+        """1, 2 or 3: how dense the code is."""
+        density = 100 * self.lines / max(self.words, 1)
+        return 1 + sum(density >= limit for limit in DENSITIES)
+
+    def __str__(self) -> str:
+        """Return the card's words."""
+        read = f"{self.words:,} words, {counted(self.cells, 'cell')}"
+        told = f"difficulty {self.difficulty} of 3 · about {self.minutes} minutes ({read})"
+        if self.grades:
+            told += f", and {self.practice} more for {counted(len(self.grades), 'exercise')}"
+        return told
+
+
+def _to_five(minutes: float) -> int:
+    return max(_ROUNDED, _ROUNDED * round(minutes / _ROUNDED))
+
+
+class _Load(nodes.inline):
+    """The place that is filled when the page is read."""
+
+
+class ChapterCard(SphinxDirective):
+    """``{chapter-card}``: a box with the option ``tier`` and the text of what one needs."""
+
+    has_content = True
+    option_spec: ClassVar[dict[str, Any]] = {"tier": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the box."""
+        if "tier" not in self.options or not self.content:
+            raise self.error(
+                "{chapter-card}: it has no tier, or no text; its reader could not tell whom the chapter is for; "
+                "write :tier: Foundations, an empty line, and what the reader needs"
+            )
+        box = nodes.admonition("", nodes.title("", "Before you start"), classes=["chapter-card"])
+        self.set_source_info(box)
+        self.state.nested_parse(self.content, self.content_offset, box)
+        first = next(box.findall(nodes.paragraph))
+        opening = [nodes.strong("", self.options["tier"]), nodes.Text(" · "), _Load()]
+        first[:0] = [*opening, nodes.Text(" · ")]
+        return [box]
+
+
+def load(doctree: nodes.document) -> Load:
+    """Return what the page has to read and to do."""
+    shown = [box for box in anchors.cells(doctree) if box.get("hide_mode", "output") == "output"]
+    exercises = (box for box in doctree.findall(nodes.Element) if type(box).__name__ in EXERCISES)
+    return Load(
+        sum(len(text.astext().split()) for text in doctree.findall(nodes.Text) if _is_read(text)),
+        len(shown),
+        sum(_lines(box) for box in shown),
+        tuple(filter(None, map(_grade, exercises))),
+    )
+
+
+def _is_read(text: nodes.Text) -> bool:
+    return not any(
+        isinstance(node, _NOT_READ)
+        or (isinstance(node, nodes.container) and node.get("nb_element") == "cell_code")
+        for node in _above(text)
+    )
+
+
+def _above(node: nodes.Node) -> Iterator[nodes.Node]:
+    while node.parent is not None:
+        node = node.parent
+        yield node
+
+
+def _lines(box: nodes.container) -> int:
+    """Return the lines of a cell's code, which stands before what it printed."""
+    source = next(iter(box.findall(nodes.literal_block)), None)
+    return len(source.astext().splitlines()) if source is not None else 0
+
+
+def _grade(exercise: nodes.Element) -> str:
+    said = next((word.astext() for word in exercise.findall(nodes.emphasis)), "").strip(".")
+    if said in GRADES:
+        return said
+    logger.warning(
+        f"an exercise begins with {said!r}; its card cannot tell how long it takes, nor the reader how hard "
+        f"it is; begin its text with one of {', '.join(f'*{grade}.*' for grade in GRADES)}",
+        location=exercise,
+        type="bookproof",
+        subtype="card",
+    )
+    return ""
+
+
+def _fill(app: Sphinx, doctree: nodes.document) -> None:
+    places = list(doctree.findall(_Load))
+    if places:
+        told = str(load(doctree))
+        for place in places:
+            place.replace_self(nodes.Text(told))
+
+
+def setup(app: Sphinx) -> None:
+    """Register the directive, and connect what completes it once the exercises are made."""
+    app.add_directive("chapter-card", ChapterCard)
+    app.connect("doctree-read", _fill, priority=900)
