@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bookproof import book, lock, prints
+from bookproof import book, lock, locked
 from bookproof.card import GRADES
 from tests.tiny_book import REPO
 
@@ -79,7 +79,7 @@ def test_exercises_rise_from_easy_to_hard_and_one_asks_of_the_system(chapter: Pa
 @every_chapter
 def test_chapter_has_a_picture_index_entries_and_terms(chapter: Path) -> None:
     text = chapter.read_text(encoding="utf-8")
-    pictures = [key for key in lock.entries(chapter) if key.startswith(prints.PICTURE)]
+    pictures = [key for key in lock.entries(chapter) if key.startswith(locked.PICTURE)]
     assert pictures
     assert text.count("{index}") >= 3
     assert text.count("{term}") >= 2
