@@ -2,7 +2,8 @@
 
 import torch
 
-x = torch.tensor([[1.0, 3.0, 3.0], [4.0, 2.0, 1.0]], requires_grad=True)
+numbers = [[1.0, 3.0, 3.0], [4.0, 2.0, 1.0]]
+x = torch.tensor(numbers, requires_grad=True)
 y = x.amax(dim=1)
 y.sum().backward()
 print(x.grad)
