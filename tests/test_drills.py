@@ -182,6 +182,18 @@ def test_a_solution_that_calls_itself_is_renamed_throughout() -> None:
     assert "double_solution" not in trial.solution
 
 
+def test_a_solution_that_is_a_class_takes_the_stubs_name() -> None:
+    body = "(int):\n    def __new__(cls, x):\n        "
+    text = TEXT.replace("def double(x):\n    ...", f"class double{body}...")
+    text = text.replace(
+        "def double_solution(x):\n    result = 2 * x\n    return result\n",
+        f"class double_solution{body}return super().__new__(cls, 2 * x)\n",
+    )
+    wrong = "Not yet: it does not double."
+    raised = "Not yet: your code raised ZeroDivisionError: division by zero"
+    assert rehearsed(text) == [wrong, wrong, raised, "Right: it doubles."]
+
+
 def test_an_answer_that_is_a_number() -> None:
     text = TEXT.replace("def double(x):\n    ...", "double = ...").replace("attempt(3)", "attempt")
     text = text.replace("check_double(double_solution)", "check_double(2 * 3)")

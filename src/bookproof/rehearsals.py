@@ -6,6 +6,7 @@ one that says "Right". So it costs no kernel, and what it leaves behind disturbs
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from queue import Empty
@@ -59,7 +60,8 @@ def rehearsals(page: Page) -> Iterator[Rehearsal]:
 
 def _answers(page: Page, exercise: Exercise, stub: str) -> tuple[str, ...]:
     sources = [page.cells[number - 1].source for number in exercise.cells]
-    return _FUNCTIONS if any(f"def {stub}(" in source for source in sources) else _VALUES
+    called = re.compile(rf"^(?:def|class) {re.escape(stub)}\b", re.MULTILINE)
+    return _FUNCTIONS if any(map(called.search, sources)) else _VALUES
 
 
 def _solution(page: Page, exercise: Exercise, stub: str, call: Call) -> str:
@@ -73,12 +75,18 @@ def _solution(page: Page, exercise: Exercise, stub: str, call: Call) -> str:
 
 
 class _Rename(ast.NodeTransformer):
-    """Gives a function or variable another name, wherever it is bound or read."""
+    """Gives a function, class or variable another name, wherever it is bound or read."""
 
     def __init__(self, old: str, new: str) -> None:
         self.old, self.new = old, new
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return self._defined(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._defined(node)
+
+    def _defined(self, node: ast.FunctionDef | ast.ClassDef) -> ast.AST:
         if node.name == self.old:
             node.name = self.new
         return self.generic_visit(node)
