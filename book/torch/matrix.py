@@ -7,5 +7,5 @@ W = torch.tensor([[3.0], [4.0]], requires_grad=True)
 y = x @ W
 loss = (y**2).sum()
 loss.backward()
-print(loss)
+print(y)
 print(x.grad, W.grad)

@@ -1,4 +1,4 @@
-"""Gradients of what broadcasting stretched: a row of biases, and a column of factors."""
+"""Gradients of a bias and of a column of factors, both stretched."""
 
 import torch
 
