@@ -1,8 +1,9 @@
-"""Gradients of a bias and of a column of factors, both stretched."""
+"""Gradients of two tensors that broadcasting stretched."""
 
 import torch
 
-x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
+rows = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+x = torch.tensor(rows, requires_grad=True)
 b = torch.tensor([10.0, 20.0, 30.0], requires_grad=True)
 c = torch.tensor([[2.0], [5.0]], requires_grad=True)
 y = (x + b) * c
