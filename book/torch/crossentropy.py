@@ -2,7 +2,8 @@
 
 import torch
 
-logits = torch.tensor([[1000.0, 999.0, 0.0], [0.0, 1.0, 2.0]], requires_grad=True)
+logits = torch.tensor([[1000.0, 999.0, 0.0], [0.0, 1.0, 2.0]])
+logits.requires_grad_()
 labels = torch.tensor([1, 2])
 
 total = torch.logsumexp(logits, dim=-1)
