@@ -9,6 +9,7 @@ with torch.no_grad():
     off = w * 2
     same = torch.Tensor.__mul__ is method
 print(same)
-print(type(method).__name__, type(on.grad_fn).__name__, off.grad_fn)
+print(type(method).__name__)
+print(type(on.grad_fn).__name__, off.grad_fn)
 on.sum().backward()
 print(w.grad)

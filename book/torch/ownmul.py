@@ -15,8 +15,9 @@ class Mul(torch.autograd.Function):
         return g * b, g * a
 
 
-a = torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64, requires_grad=True)
-b = torch.tensor([4.0, 5.0, 6.0], dtype=torch.float64, requires_grad=True)
+f64 = torch.float64
+a = torch.tensor([1.0, 2.0, 3.0], dtype=f64, requires_grad=True)
+b = torch.tensor([4.0, 5.0, 6.0], dtype=f64, requires_grad=True)
 print(torch.autograd.gradcheck(Mul.apply, (a, b)))
 z = Mul.apply(a, b).sum()
 z.backward()
