@@ -163,7 +163,8 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
         bg.GradcheckError,
         (
             "gradient of input 0 at [0]: the engine gives 0, finite differences 0.568480844 (1 of 1 elements "
-            "differ, this one most). Check the rule of the operation, or a place where it has a kink."
+            "differ, this one most). It is 0 in every element: a rule on the way passes nothing on. Check "
+            "ReLUBackward, or whether the function has a kink here."
         ),
     ),
     (

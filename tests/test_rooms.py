@@ -49,6 +49,7 @@ ROOMS = [
     "hooks",
     "patch",
     "recompute",
+    "diagnosis",
     "numeric",
     "anomaly",
     "rows",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bytegrad.diagnosis import calls_between, likeness, where_to_look
 from bytegrad.engine import grad
 from bytegrad.errors import DtypeError, GradcheckError, GraphError
 from bytegrad.kernels import Array
@@ -71,7 +72,7 @@ def gradcheck(
     """Compare the engine's gradients with central differences; return True, or raise.
 
     An output of more than one element is first reduced to one number with fixed random weights, so that an error
-    in any element shows.
+    in any element shows. The weights go in as d(loss)/d(output): no rule takes part but those that `f` calls.
 
     Args:
         f: takes the inputs and returns a Tensor.
@@ -81,7 +82,8 @@ def gradcheck(
         atol: the absolute difference that is let pass.
 
     Raises:
-        GradcheckError: a gradient differs; says for which input and element, and both numbers.
+        GradcheckError: a gradient differs; says for which input and element, both numbers, what the wrong gradient
+            looks like, and which rules made it.
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
         GraphError: autograd is off.
@@ -93,21 +95,25 @@ def gradcheck(
     """
     checked = _checked(inputs, eps)
 
-    def number(*xs: Tensor) -> Tensor:
+    def result(*xs: Tensor) -> Tensor:
         y = f(*xs)
         if not isinstance(y, Tensor):
             raise DtypeError(
                 f"gradcheck: the function returned {type(y).__name__}: only a Tensor has gradients. Return one."
             )
-        weighted: Tensor = y * _weights(y.shape)
-        return weighted.sum()
+        return y
+
+    def number(*xs: Tensor) -> Tensor:
+        y = result(*xs)
+        return wrap(np.asarray((y._data * _weights(y.shape)).sum()))
 
     leaves = [Tensor(x, requires_grad=x.requires_grad) for x in inputs]
     with enable_grad():
-        y = number(*leaves)
+        y = result(*leaves)
         if y.requires_grad:  # else no input matters, and all gradients are 0
-            y.backward()
-    noise = 1e-9 * max(1.0, abs(y.item()))  # what rounding leaves of a difference over 2 eps
+            y.backward(_weights(y.shape))
+    weighted = float((y._data * _weights(y.shape)).sum())
+    noise = 1e-9 * max(1.0, abs(weighted))  # what rounding leaves of a difference over 2 eps
     for i in checked:
         expected = numerical_gradient(number, *inputs, which=i, eps=eps)
         found = leaves[i].grad
@@ -120,10 +126,18 @@ def gradcheck(
         if wrong.any():
             worst = np.where(np.isnan(apart), np.inf, apart / allowed).argmax()
             index = tuple(int(n) for n in np.unravel_index(worst, expected.shape))
-            raise GradcheckError(
+            others = {
+                j: numerical_gradient(number, *inputs, which=j, eps=eps) for j in checked if j != i
+            }
+            with enable_grad():  # the walk has freed the graph; another shows the way that it took
+                calls = calls_between(result(*leaves), leaves[i])
+            looks_like = likeness(i, found, {i: expected, **others}, _weights(y.shape))
+            seen = (
                 f"gradient of input {i} at {list(index)}: the engine gives {got[index]:.9g}, finite differences "
-                f"{expected[index]:.9g} ({int(wrong.sum())} of {wrong.size} elements differ, this one most). "
-                "Check the rule of the operation, or a place where it has a kink."
+                f"{expected[index]:.9g} ({int(wrong.sum())} of {wrong.size} elements differ, this one most)."
+            )
+            raise GradcheckError(
+                " ".join(filter(None, (seen, looks_like if calls else "", where_to_look(calls))))
             )
     return True
 
@@ -147,7 +161,7 @@ def _checked(inputs: tuple[Tensor, ...], eps: float) -> list[int]:
 
 def _weights(shape: tuple[int, ...]) -> Array:
     """Return numbers that make one of many, the same ones each time."""
-    return np.random.default_rng(0).uniform(0.5, 1.5, shape)
+    return np.asarray(np.random.default_rng(0).uniform(0.5, 1.5, shape))
 
 
 def gradgradcheck(
