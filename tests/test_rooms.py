@@ -71,6 +71,7 @@ ROOMS = [
     "optim",
     "meter",
     "data",
+    "faults",
     "__init__",
 ]
 
