@@ -16,9 +16,11 @@ class CubeBackward(torch.autograd.Function):
 
 
 cube = CubeBackward.apply
-x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+x = torch.tensor([1.0, 2.0], dtype=torch.float64)
+x.requires_grad_()
 y = cube(x).sum()
 y.backward()
 print(x.grad)
-print(torch.autograd.gradcheck(cube, x, rtol=1e-3, atol=1e-5))
-torch.autograd.gradcheck(cube, x, rtol=1e-5, atol=1e-7)  # raises GradcheckError
+check = torch.autograd.gradcheck
+print(check(cube, x, rtol=1e-3, atol=1e-5))
+check(cube, x, rtol=1e-5, atol=1e-7)  # raises GradcheckError
