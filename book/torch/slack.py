@@ -15,12 +15,12 @@ class CubeBackward(torch.autograd.Function):
         return g * 3.003 * x**2  # 3 would be right
 
 
-cube = CubeBackward.apply
+spoilt = CubeBackward.apply
 x = torch.tensor([1.0, 2.0], dtype=torch.float64)
 x.requires_grad_()
-y = cube(x).sum()
+y = spoilt(x).sum()
 y.backward()
 print(x.grad)
 check = torch.autograd.gradcheck
-print(check(cube, x, rtol=1e-3, atol=1e-5))
-check(cube, x, rtol=1e-5, atol=1e-7)  # raises GradcheckError
+print(check(spoilt, x, rtol=1e-3, atol=1e-5))
+check(spoilt, x, rtol=1e-5, atol=1e-7)  # raises GradcheckError
