@@ -17,6 +17,7 @@ import bytegrad as bg
 from bytegrad import (
     budget,
     data,
+    faults,
     functional,
     hooks,
     memory,
@@ -40,7 +41,7 @@ from bytegrad.shaping import Shapes
 ROOT = Path(__file__).parents[1]
 
 #: Where public names live.
-ROOMS = (bg, functional, nn, optim, data, random, memory, budget, planner, pictures)
+ROOMS = (bg, functional, nn, optim, data, random, memory, budget, planner, pictures, faults)
 
 #: The classes whose methods are the operations of Tensor.
 OPERATIONS = (Elements, Reductions, Shapes, Fused, Composites, Editable, bg.Tensor)

@@ -72,6 +72,7 @@ ROOMS = [
     "optim",
     "meter",
     "data",
+    "faults",
     "__init__",
 ]
 
