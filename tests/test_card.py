@@ -60,7 +60,7 @@ def test_card_counts_what_the_page_shows(built: TinyBook) -> None:
     card = re.search(r'class="chapter-card admonition".*?</div>', built.page("card"), re.S)
     assert card is not None
     said = " ".join(re.sub(r"<[^>]+>", "", card[0]).split())
-    # 400 words, the 2 in backticks, the headings', the exercises' and the card's own; the folded cell is not counted.
+    # 400 words, the 2 in backticks, the title's and the card's own; neither folded cell nor exercises are counted.
     assert re.search(
         r"Foundations · difficulty 1 of 3 · about 5 minutes \(4\d\d words, 1 cell\), and 15 more for 2 exercises · "
         r"You need",
@@ -69,13 +69,13 @@ def test_card_counts_what_the_page_shows(built: TinyBook) -> None:
 
 
 def test_more_words_cells_and_lines_take_longer() -> None:
-    few = Load(words=1000, cells=10, lines=100, grades=("Easy",))
+    few = Load(words=1000, cells=10, lines=80, grades=("Easy",))
     assert (few.minutes, few.practice, few.difficulty) == (20, 5, 1)
     assert Load(words=3000, cells=10, lines=100, grades=()).minutes == 30
     assert Load(words=1000, cells=20, lines=100, grades=()).minutes == 30
     assert Load(words=1000, cells=10, lines=300, grades=()).minutes == 30
-    assert Load(words=1000, cells=10, lines=120, grades=()).difficulty == 2
-    assert Load(words=1000, cells=10, lines=170, grades=()).difficulty == 3
+    assert Load(words=1000, cells=10, lines=100, grades=()).difficulty == 2
+    assert Load(words=1000, cells=10, lines=130, grades=()).difficulty == 3
     assert Load(words=1, cells=0, lines=0, grades=tuple(GRADES)).practice == sum(GRADES.values())
 
 

@@ -7,7 +7,7 @@ You need [](value.md), and Python's lists.
 ```
 
 The writer gives the tier and what the reader needs. Difficulty and time follow from the page: its words,
-the cells that it shows, their lines, and the grades of its exercises, each of which begins with one.
+the cells that it shows, and their lines; exercises count by their grades, with which each of them begins.
 """
 
 from __future__ import annotations
@@ -42,20 +42,21 @@ MINUTES_PER_CELL = 1
 GRADES = {"Easy": 5, "Medium": 10, "Hard": 20, "Systems": 10}
 """Minutes for an exercise, by the word that it begins with."""
 
-DENSITIES = (11, 16)
+DENSITIES = (9, 12)
 """From so many lines of code to a hundred words on, difficulty is 2, and 3."""
 
 _ROUNDED = 5
+_PRACTICE = {*EXERCISES, "solution_node"}
 _NOT_READ = (nodes.literal_block, nodes.raw, nodes.math, nodes.math_block, nodes.comment)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a page has to read and to do: ``grades`` are those of its exercises.
+    """What a page has to read and to do, outside its exercises, whose ``grades`` stand for them.
 
     >>> load = Load(words=2000, cells=15, lines=200, grades=("Easy", "Hard"))
     >>> load.minutes, load.practice, load.difficulty
-    (35, 25, 1)
+    (35, 25, 2)
     """
 
     words: int
@@ -124,7 +125,11 @@ class ChapterCard(SphinxDirective):
 
 def load(doctree: nodes.document) -> Load:
     """Return what the page has to read and to do."""
-    shown = [box for box in anchors.cells(doctree) if box.get("hide_mode", "output") == "output"]
+    shown = [
+        box
+        for box in anchors.cells(doctree)
+        if box.get("hide_mode", "output") == "output" and not _is_practice(box)
+    ]
     exercises = (box for box in doctree.findall(nodes.Element) if type(box).__name__ in EXERCISES)
     return Load(
         sum(len(text.astext().split()) for text in doctree.findall(nodes.Text) if _is_read(text)),
@@ -134,8 +139,12 @@ def load(doctree: nodes.document) -> Load:
     )
 
 
+def _is_practice(node: nodes.Node) -> bool:
+    return any(type(above).__name__ in _PRACTICE for above in _above(node))
+
+
 def _is_read(text: nodes.Text) -> bool:
-    return not any(
+    return not _is_practice(text) and not any(
         isinstance(node, _NOT_READ)
         or (isinstance(node, nodes.container) and node.get("nb_element") == "cell_code")
         for node in _above(text)
