@@ -70,6 +70,7 @@ ROOMS = [
     "schedules",
     "optim",
     "meter",
+    "handwriting",
     "data",
     "__init__",
 ]
