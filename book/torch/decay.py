@@ -1,0 +1,18 @@
+"""Weight decay where the gradient is zero: through Adam's quotient, and past it."""
+
+import torch
+
+
+def decayed(make, decay):
+    x = torch.tensor([4.0], requires_grad=True)
+    optimizer = make([x], lr=0.1, weight_decay=decay)
+    (0 * x).sum().backward()
+    optimizer.step()
+    return x.item()
+
+
+weak = decayed(torch.optim.Adam, 0.01)
+strong = decayed(torch.optim.Adam, 1.0)
+weak_w = decayed(torch.optim.AdamW, 0.01)
+strong_w = decayed(torch.optim.AdamW, 1.0)
+print(f"Adam {weak:.3f} {strong:.3f}, AdamW {weak_w:.3f} {strong_w:.3f}")
