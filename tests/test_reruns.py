@@ -206,3 +206,10 @@ def test_what_is_a_time(text: str, plain: str) -> None:
 )
 def test_what_a_terminal_shows_in_the_end(text: str, left: str) -> None:
     assert streams.settled(text) == left
+
+
+def test_a_line_that_came_in_pieces_is_one() -> None:
+    pieces = [printed("\r1/2"), printed("\r2/2"), printed("\n"), shown(plain="x"), printed("\ra")]
+    texts = [output.get("text") for output in streams.merged(pieces)]
+    assert texts == ["2/2\n", None, "a"]
+    assert pieces[0].text == "\r1/2", "the outputs themselves stay as they are"

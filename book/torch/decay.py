@@ -1,6 +1,8 @@
-"""Weight decay where the gradient is zero: through Adam's quotient, and past it."""
+"""Weight decay where the gradient is 0: through Adam, and past it."""
 
 import torch
+
+optim = torch.optim
 
 
 def decayed(make, decay):
@@ -11,8 +13,8 @@ def decayed(make, decay):
     return x.item()
 
 
-weak = decayed(torch.optim.Adam, 0.01)
-strong = decayed(torch.optim.Adam, 1.0)
-weak_w = decayed(torch.optim.AdamW, 0.01)
-strong_w = decayed(torch.optim.AdamW, 1.0)
+weak = decayed(optim.Adam, 0.01)
+strong = decayed(optim.Adam, 1.0)
+weak_w = decayed(optim.AdamW, 0.01)
+strong_w = decayed(optim.AdamW, 1.0)
 print(f"Adam {weak:.3f} {strong:.3f}, AdamW {weak_w:.3f} {strong_w:.3f}")

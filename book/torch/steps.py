@@ -2,6 +2,7 @@
 
 import torch
 
+optim = torch.optim
 steepness = torch.tensor([1.0, 20.0])
 
 
@@ -16,6 +17,6 @@ def five_steps(make):
     return x
 
 
-momentum = five_steps(lambda params: torch.optim.SGD(params, lr=0.09, momentum=0.5))
-adam = five_steps(lambda params: torch.optim.Adam(params, lr=0.3))
+momentum = five_steps(lambda params: optim.SGD(params, lr=0.09, momentum=0.5))
+adam = five_steps(lambda params: optim.Adam(params, lr=0.3))
 print(momentum.tolist(), adam.tolist())

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from bookproof import cache, origins
 from bookproof.course import find_root
 from bookproof.starting import patiently
-from bookproof.streams import settled
+from bookproof.streams import merged
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -44,9 +44,9 @@ def publishable(notebook: NotebookNode) -> None:
     """
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
+        if "outputs" in cell:
+            cell.outputs = merged(cell.outputs)
         for output in cell.get("outputs", ()):
-            if output.output_type == "stream":
-                output.text = settled(output.text)
             if output.output_type == "error":
                 # The frames of a traceback name files of the machine that built the book, and the
                 # code stands right above: the line that Python itself prints last is what the

@@ -1,5 +1,9 @@
 """What a terminal shows of a stream in the end: of a line that was renewed in place, its last state."""
 
+from copy import copy
+
+from nbformat import NotebookNode
+
 
 def settled(text: str) -> str:
     r"""Return ``text`` without what carriage returns let overwrite.
@@ -13,3 +17,21 @@ def settled(text: str) -> str:
 def _last(line: str) -> str:
     states = [state for state in line.split("\r") if state]
     return states[-1].rstrip(" ") if states else ""
+
+
+def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Return the outputs of a cell with its renewed lines settled: a kernel sends such a line in pieces."""
+    streams = [output for output in outputs if output.output_type == "stream"]
+    if not any("\r" in stream.text for stream in streams):
+        return outputs
+    done: list[NotebookNode] = []
+    for output in map(copy, outputs):
+        last = done[-1] if done else output
+        if output is not last and output.get("name") == last.get("name", "no stream"):
+            last.text += output.text
+        else:
+            done.append(output)
+    for output in done:
+        if output.output_type == "stream":
+            output.text = settled(output.text)
+    return done
