@@ -1,4 +1,4 @@
-"""Weight decay where the gradient is 0: through Adam, and past it."""
+"""Weight decay where the gradient is 0: in Adam, and past it."""
 
 import torch
 
@@ -17,4 +17,4 @@ weak = decayed(optim.Adam, 0.01)
 strong = decayed(optim.Adam, 1.0)
 weak_w = decayed(optim.AdamW, 0.01)
 strong_w = decayed(optim.AdamW, 1.0)
-print(f"Adam {weak:.3f} {strong:.3f}, AdamW {weak_w:.3f} {strong_w:.3f}")
+print(f"{weak:.3f} {strong:.3f} {weak_w:.3f} {strong_w:.3f}")

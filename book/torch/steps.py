@@ -1,4 +1,4 @@
-"""Five steps of SGD with momentum, and five of Adam, down the same valley."""
+"""Five steps of momentum and five of Adam down the same valley."""
 
 import torch
 
@@ -17,6 +17,8 @@ def five_steps(make):
     return x
 
 
-momentum = five_steps(lambda params: optim.SGD(params, lr=0.09, momentum=0.5))
+momentum = five_steps(
+    lambda params: optim.SGD(params, lr=0.09, momentum=0.5)
+)
 adam = five_steps(lambda params: optim.Adam(params, lr=0.3))
 print(momentum.tolist(), adam.tolist())
