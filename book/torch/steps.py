@@ -1,4 +1,4 @@
-"""Five steps of momentum and five of Adam down the same valley."""
+"""Five steps of momentum, and five of Adam, down one valley."""
 
 import torch
 
