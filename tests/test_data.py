@@ -1,17 +1,21 @@
 """Data: every example once, the same order again, and one line that shows how far it is."""
 
 import contextlib
+import hashlib
 import io
 import re
+import tomllib
 from collections import namedtuple
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bytegrad import DtypeError, GraphError, ShapeError, Tensor, meter, random
-from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, progress
+import bytegrad
+from bytegrad import DtypeError, GraphError, ShapeError, Tensor, handwriting, meter, random
+from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, digits, progress
 from bytegrad.errors import IndexingError, RangeError
 
 
@@ -416,3 +420,58 @@ def test_a_loader_shows_its_progress(asked: Any, start: str) -> None:
 )
 def test_times_are_readable(seconds: float, text: str) -> None:
     assert meter._clock(seconds) == text
+
+
+# The digits that come along.
+
+
+def test_the_digits_are_those_of_the_source() -> None:
+    images, labels = digits("all")
+    assert (images.dtype, labels.dtype) == (np.float32, np.int64)
+    assert np.bincount(labels).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    pixels = (images * 16).astype(np.uint8)
+    np.testing.assert_array_equal(pixels / np.float32(16), images)
+    assert (images.min(), images.max()) == (0, 1)
+    found = hashlib.sha256(pixels.tobytes() + labels.astype(np.uint8).tobytes()).hexdigest()
+    assert found == "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
+
+
+def test_every_fifth_digit_is_for_testing() -> None:
+    images, labels = digits("all")
+    (train, names), (test, test_names) = digits(), digits("test")
+    assert (train.shape, test.shape) == ((1438, 8, 8), (359, 8, 8))
+    np.testing.assert_array_equal(test, images[4::5])
+    np.testing.assert_array_equal(test_names, labels[4::5])
+    np.testing.assert_array_equal(train[:8], images[[0, 1, 2, 3, 5, 6, 7, 8]])
+    np.testing.assert_array_equal(names[:8], labels[[0, 1, 2, 3, 5, 6, 7, 8]])
+    assert np.bincount(names).min() > 120
+    assert np.bincount(test_names).min() > 20
+
+
+def test_digits_are_new_arrays_in_each_call() -> None:
+    images, labels = digits("test")
+    images[:], labels[:] = 0, 0
+    assert digits("test")[0].any()
+    assert digits("test")[1].any()
+
+
+def test_a_split_has_a_name() -> None:
+    message = 'split is \'valid\': the digits are divided once and for all. Pass "train", "test" or "all".'
+    with pytest.raises(ValueError, match=exactly(message)):
+        digits("valid")
+
+
+def test_digits_that_were_left_behind_are_missed(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(handwriting, "__file__", str(tmp_path / "handwriting.py"))
+    with pytest.raises(FileNotFoundError, match="Install the package as a whole"):
+        digits()
+
+
+def test_a_wheel_has_the_digits_and_their_licence() -> None:
+    folder = Path(bytegrad.__file__).parent
+    settings = tomllib.loads((folder.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["bytegrad"]
+    shipped = {path.name for pattern in patterns for path in folder.glob(pattern)}
+    assert {"digits.npz", "digits.LICENSE.txt"} <= shipped
+    assert "CC BY 4.0" in (folder / "digits.LICENSE.txt").read_text(encoding="utf-8")
+    assert (folder / "digits.npz").stat().st_size < 80_000

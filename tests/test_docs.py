@@ -61,6 +61,7 @@ SOURCES = {
     "bytegrad.budget.transformer_block_activations": "korthikanti2023",
     "bytegrad.checkpoint": "griewank2000",
     "bytegrad.checkpoint_sequential": "chen2016",
+    "bytegrad.data.digits": "alpaydin1998",
     "bytegrad.functional.dropout": "srivastava2014",
     "bytegrad.functional.gelu": "hendrycks2016",
     "bytegrad.functional.layer_norm": "ba2016",

@@ -9,7 +9,7 @@ import pytest
 from nbformat import NotebookNode, v4
 from PIL import Image, ImageDraw
 
-from bookproof import reruns
+from bookproof import reruns, streams
 
 
 def box(width: int, colour: str = "red", words: str = "loss") -> str:
@@ -77,6 +77,14 @@ SAME: dict[str, tuple[list[NotebookNode], list[NotebookNode], tuple[str, ...]]] 
         [shown(plain="took 12.5 seconds", html="<td>12.5&nbsp;s</td>")],
         ("measured",),
     ),
+    "a line renewed in place": (
+        [printed("a\r1/2\r2/2\n")], [printed("a\r2/2\n")], (),
+    ),
+    "a progress bar that took longer": (
+        [printed("\r1/2 [#.] 3.1/s 0:01 left\r2/2 [##] 3.2/s 0:02\n")],
+        [printed("2/2 [##] 1,030.5/s 1:00:59\n")],
+        ("measured",),
+    ),
     "times drawn": (
         [shown(svg=box(80, words="3 ms")), shown(html=f"<p>{box(70)}</p>")],
         [shown(svg=box(100)), shown(html=f"<p>{box(120)}</p>")],
@@ -108,6 +116,9 @@ CHANGED: dict[str, tuple[list[NotebookNode], list[NotebookNode], tuple[str, ...]
     ),
     "a picture too many": ([shown(svg=box(9))], [], (), "none in the built book, image/svg+xml in"),
     "a timing without the tag": ([printed("took 3 ms")], [printed("took 4 ms")], (), "nbval:"),
+    "a progress bar that stopped before": (
+        [printed("\r1/2 [#.] 3.1/s 0:01\n")], [printed("\r2/2 [##] 3.1/s 0:01\n")], ("measured",), "nbval:",
+    ),
     "a word of a measured cell": (
         [printed("forward 3 ms")], [printed("backward 3 ms")], ("measured",), "nbval:",
     ),
@@ -174,9 +185,31 @@ def test_nbval_is_given_the_text_beside_a_picture() -> None:
         ("5 per second", "a rate of events"),
         ("9 it/s", "a rate of it"),
         ("1,250 tokens per second", "a rate of tokens"),
+        ("0:07 left, 1:02:03", "a time left, a time"),
+        ("a ratio of 3:1, at 10:15:20:25", "a ratio of 3:1, at 10:15:20:25"),
         ("8 steps, 3 samples, x3 s", "8 steps, 3 samples, x3 s"),
         ("10 MiB", "10 MiB"),
     ],
 )  # fmt: skip
 def test_what_is_a_time(text: str, plain: str) -> None:
     assert reruns.timeless(text).strip() == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("plain  \ntext\n", "plain  \ntext\n"),
+        ("\r1/3\r2/3  \r3/3\n", "3/3\n"),
+        ("windows\r\n", "windows\n"),
+        ("\r\r\n", "\n"),
+    ],
+)
+def test_what_a_terminal_shows_in_the_end(text: str, left: str) -> None:
+    assert streams.settled(text) == left
+
+
+def test_a_line_that_came_in_pieces_is_one() -> None:
+    pieces = [printed("\r1/2"), printed("\r2/2"), printed("\n"), shown(plain="x"), printed("\ra")]
+    texts = [output.get("text") for output in streams.merged(pieces)]
+    assert texts == ["2/2\n", None, "a"]
+    assert pieces[0].text == "\r1/2", "the outputs themselves stay as they are"

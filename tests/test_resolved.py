@@ -417,6 +417,20 @@ def test_a_notebook_carries_the_sources_as_they_stand_and_nothing_of_the_build(p
         assert not {"src/bookproof/lint.py", "src/bookproof/cache.py"} & set(files)
 
 
+def test_data_travel_with_the_notebooks_that_read_them() -> None:
+    """All import the engine, whose ``__init__`` imports what reads the digits."""
+    cells = {
+        "digits": ["from bytegrad.data import digits", "digits()"],
+        "none": ["import bytegrad as bg", "bg.ones(2)"],
+    }
+    for name, code in cells.items():
+        made = [nbformat.v4.new_code_cell(cell) for cell in code]
+        notebook = nbformat.v4.new_notebook(cells=made)
+        files = luggage.carried(notebook, REPO)
+        assert "src/bytegrad/handwriting.py" in files
+        assert ("src/bytegrad/digits.npz" in files) is (name == "digits")
+
+
 def test_what_is_missing_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
     requirements = tmp_path / "requirements.txt"
     requirements.write_text(

@@ -71,6 +71,7 @@ ROOMS = [
     "schedules",
     "optim",
     "meter",
+    "handwriting",
     "data",
     "faults",
     "__init__",

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from bookproof import cache, origins
 from bookproof.course import find_root
 from bookproof.starting import patiently
+from bookproof.streams import merged
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -37,9 +38,14 @@ class KeyedClient(NotebookClientCache):  # type: ignore[misc]
 
 
 def publishable(notebook: NotebookNode) -> None:
-    """Leave the same bytes from the same chapter: stable cell names, no path of this machine."""
+    """Leave the same bytes from the same chapter: stable cell names, no path of this machine.
+
+    A line that was renewed in place, such as a progress bar, is left as it was at the end.
+    """
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number}"
+        if "outputs" in cell:
+            cell.outputs = merged(cell.outputs)
         for output in cell.get("outputs", ()):
             if output.output_type == "error":
                 # The frames of a traceback name files of the machine that built the book, and the

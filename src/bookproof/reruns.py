@@ -1,7 +1,8 @@
 """How a cell's outputs are compared: text by the letter, pictures by what they show.
 
 nbval compares text. Here it is told what two runs of one cell may differ in. A picture may be
-drawn with other noise (``prints``); that there is one, and what it shows, may not change. The text
+drawn with other noise (``prints``); that there is one, and what it shows, may not change. Of a
+line that was renewed in place, such as a progress bar, only its last state counts. The text
 of a measured figure may differ, and so may, in a cell that says so by the tag ``measured``, each
 number with a unit of time. Every other word and number of such a cell is compared as ever.
 """
@@ -14,7 +15,7 @@ from typing import Any
 
 from nbformat import NotebookNode
 
-from bookproof import prints
+from bookproof import prints, streams
 from bookproof.book import MEASURED
 
 _FIGURE = {"text/plain": "a measured figure"}
@@ -25,6 +26,7 @@ _RATE = re.compile(
     + r"(?:(?:[kKMGT]i?)?(?P<what>[^\W\d_]+)(?:\s|&nbsp;)?)?(?:/\s?|\bper )(?:s|second)\b[ \t]*"
 )
 _TIME = re.compile(_NUMBER + r"(?:[nuµμm]?s|(?:nano|micro|milli)?seconds?)\b[ \t]*")
+_CLOCK = re.compile(r"[ \t]*(?<![\d:.])\d+(?::[0-5]\d){1,2}(?![\d:.])[ \t]*")
 
 
 def by_sight(item: Any) -> Callable[..., bool]:
@@ -74,7 +76,7 @@ def timeless(text: str) -> str:
     '3 runs took a time at a rate of B, a rate of rows'
     """
     text = _RATE.sub(lambda found: f" a rate of {found['what'] or 'events'} ", text)
-    return _tidied(_TIME.sub(" a time ", text))
+    return _tidied(_CLOCK.sub(" a time ", _TIME.sub(" a time ", text)))
 
 
 def _tidied(text: str) -> str:
@@ -95,8 +97,9 @@ def _text(outputs: Iterable[NotebookNode], *, timeless: bool) -> list[NotebookNo
                 for kind, content in output["data"].items()
                 if kind not in (prints.SVG, *prints.BITMAPS)
             }
-        elif timeless and "text" in output:
-            output["text"] = _timeless(output["text"])
+        elif "text" in output:
+            text = streams.settled(output["text"])
+            output["text"] = _timeless(text) if timeless else text
         settled.append(output)
     return settled
 

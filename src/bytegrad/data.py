@@ -1,4 +1,4 @@
-"""Data: sets of examples, the batches drawn from them, and a line that shows how far a loop has come.
+"""Data: sets of examples, batches drawn from them, handwritten digits, and a line that shows how far a loop has come.
 
 >>> import numpy as np
 >>> pairs = TensorDataset(np.arange(10.0).reshape(5, 2), np.arange(5))
@@ -18,11 +18,12 @@ from numpy.random import Generator
 from bytegrad import random
 from bytegrad.arrays import array_of, numeric
 from bytegrad.errors import DtypeError, IndexingError, RangeError, ShapeError
+from bytegrad.handwriting import digits
 from bytegrad.kernels import Array
 from bytegrad.meter import progress
 from bytegrad.tensor import Tensor, wrap
 
-__all__ = ["DataLoader", "Dataset", "TensorDataset", "default_collate", "progress"]
+__all__ = ["DataLoader", "Dataset", "TensorDataset", "default_collate", "digits", "progress"]
 
 
 class Dataset(Protocol):
