@@ -6,7 +6,7 @@ examples = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 1.0]], dtyp
 targets = torch.tensor([[1.0], [0.0], [2.0], [-1.0]], dtype=torch.float64)
 w = torch.tensor([[0.5], [-0.5]], dtype=torch.float64, requires_grad=True)
 optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
-for step in range(3):
+for _ in range(3):
     optimizer.zero_grad()
     for k in range(4):
         miss = examples[k : k + 1] @ w - targets[k : k + 1]
