@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bookproof.card import GRADES, Load
+from bookproof.pace import GRADES, Load
 from tests.tiny_book import HEAD, TinyBook
 
 WORDS = " ".join(["word"] * 400)

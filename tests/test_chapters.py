@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from bookproof import book, lock, locked
-from bookproof.card import GRADES
+from bookproof.pace import GRADES
 from tests.tiny_book import REPO
 
 WHOLE = ("Start here", "One number at a time", "The tensor engine", "Training")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -9,7 +10,8 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from bookproof import provenance
+from bookproof import book, provenance
+from bookproof.cache import executed
 from tests.test_pages import FLAGS, OVERFLOW, SITE, chromium
 from tests.tiny_book import HEAD, REPO, TinyBook
 
@@ -406,15 +408,25 @@ def test_the_status_page_of_the_book_names_commit_and_versions() -> None:
     assert re.search(r"Versions.*CPython 3\.\d+\.\d+, numpy \d", text)
 
 
-def test_every_figure_of_the_book_leads_to_a_cell_that_is_there() -> None:
+def test_every_figure_of_the_book_leads_to_the_cell_that_made_it() -> None:
     pages = {path.stem: soup(SITE, path.stem) for path in (SITE / "book").glob("*.html")}
     links = [(name, link) for name, page in pages.items() for link in page.select(".tie > a")]
     assert links
     for name, link in links:
         target, _, place = str(link["href"]).partition("#")
-        where = pages[Path(target).stem if target else name].find(id=place)
-        assert isinstance(where, Tag), (name, link)
-        assert str(link.get("data-figure") or link.get("data-claim")).split("::")[-1] in where.text
+        there = Path(target).stem if target else name
+        assert isinstance(pages[there].find(id=place), Tag), (name, link)
+        kind = "figure" if link.get("data-figure") else "claim"
+        key = str(link[f"data-{kind}"]).split("::")[-1]
+        assert place == f"cell-{made(there)[kind, key]}", (name, link)
+
+
+@cache
+def made(chapter: str) -> dict[tuple[str, str], int]:
+    """Return the number of the cell that made each figure and each claim of a chapter."""
+    notebook = executed(REPO / "book" / f"{chapter}.md")
+    figures = {("figure", record.name): record.cell for record in book.records(notebook)}
+    return figures | {("claim", name): cell for name, cell in book.claims(notebook).items()}
 
 
 @pytest.mark.parametrize("width", [1440, 390])

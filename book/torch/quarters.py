@@ -1,10 +1,13 @@
-"""A batch of four rows, one row at a time; clipped once, before each step."""
+"""Four rows, a row at a time; clipped once, before each step."""
 
 import torch
 
-examples = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 1.0]], dtype=torch.float64)
-targets = torch.tensor([[1.0], [0.0], [2.0], [-1.0]], dtype=torch.float64)
-w = torch.tensor([[0.5], [-0.5]], dtype=torch.float64, requires_grad=True)
+rows = [[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 1.0]]
+answers = [[1.0], [0.0], [2.0], [-1.0]]
+examples = torch.tensor(rows, dtype=torch.float64)
+targets = torch.tensor(answers, dtype=torch.float64)
+w = torch.tensor([[0.5], [-0.5]], dtype=torch.float64)
+w.requires_grad_()
 optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
 for _ in range(3):
     optimizer.zero_grad()
