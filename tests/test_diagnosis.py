@@ -9,6 +9,7 @@ import pytest
 import bytegrad as bg
 from bytegrad import Function, Tensor
 from bytegrad.diagnosis import calls_between, likeness, where_to_look
+from bytegrad.faults import faulty
 
 Rule = Callable[[Any, Any, Any], tuple[Any, ...]]
 
@@ -146,6 +147,18 @@ def test_steps_are_told() -> None:
     rounded = bg.tracked(lambda x: Tensor(x.data.round()), RoundBackward)
     with pytest.raises(bg.GradcheckError, match=r"It should be 0 in every element.*RoundBackward"):
         bg.gradcheck(rounded, leaf(3))
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (1,), ()], ids=str)
+def test_a_gradient_of_another_shape_is_told(shape: tuple[int, ...]) -> None:
+    """Where nothing is summed back, NumPy would broadcast the comparison, or fail at it."""
+    with faulty("no un-broadcast"), pytest.raises(bg.GradcheckError) as caught:
+        bg.gradcheck(lambda a, b: (a * b).exp(), leaf(4, 2, 3), leaf(*shape))
+    assert str(caught.value) == (
+        f"gradient of input 1: the engine gives an array of shape (4, 2, 3) for an input of shape {shape}. Each "
+        "element has one slope, so the two cannot be compared. Return it in the input's shape, summed over the axes "
+        "that broadcasting made; on the way: MulBackward, ExpBackward."
+    )
 
 
 def test_a_cut_graph_is_told() -> None:

@@ -84,9 +84,17 @@ def where_to_look(calls: list[str]) -> str:
         )
     if len(calls) == 1:
         return f"Check {calls[0]}, or whether the function has a kink here."
+    return f"Check the rules on the way ({named(calls)}), or whether the function has a kink here."
+
+
+def named(calls: list[str]) -> str:
+    """Return the names of the first rules on the way, and how many more there are.
+
+    >>> named(["MulBackward", "SumBackward"])
+    'MulBackward, SumBackward'
+    """
     more = len(calls) - _MOST_NAMES
-    named = ", ".join(calls[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-    return f"Check the rules on the way ({named}), or whether the function has a kink here."
+    return ", ".join(calls[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_another(i: int, got: Array, expected: Mapping[int, Array]) -> str:

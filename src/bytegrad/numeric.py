@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bytegrad.diagnosis import calls_between, likeness, where_to_look
+from bytegrad.diagnosis import calls_between, likeness, named, where_to_look
 from bytegrad.engine import grad
 from bytegrad.errors import DtypeError, GradcheckError, GraphError
 from bytegrad.kernels import Array
@@ -83,7 +83,7 @@ def gradcheck(
 
     Raises:
         GradcheckError: a gradient differs; says for which input and element, both numbers, what the wrong gradient
-            looks like, and which rules made it.
+            looks like, and which rules made it. Or it has another shape than its input.
         DtypeError: an input that requires grad is not float64.
         ValueError: no input requires grad.
         GraphError: autograd is off.
@@ -118,6 +118,14 @@ def gradcheck(
         expected = numerical_gradient(number, *inputs, which=i, eps=eps)
         found = leaves[i].grad
         got = np.zeros(expected.shape) if found is None else np.asarray(found)
+        if got.shape != expected.shape:  # before NumPy broadcasts the one to the other
+            with enable_grad():
+                calls = calls_between(result(*leaves), leaves[i])
+            raise GradcheckError(
+                f"gradient of input {i}: the engine gives an array of shape {got.shape} for an input of shape "
+                f"{expected.shape}. Each element has one slope, so the two cannot be compared. Return it in the "
+                f"input's shape, summed over the axes that broadcasting made; on the way: {named(calls)}."
+            )
         # beside a small gradient the absolute tolerance shrinks, or an error of 0.1 % would pass
         scale = np.abs(expected).max(initial=0.0)
         allowed = min(atol, max(noise, 1e-4 * scale)) + rtol * np.abs(expected)
