@@ -8,11 +8,13 @@ In a chapter::
 
 makes ``{glue:text}`linear_x` `` show "64 KiB" in the text; ``claim("name", a < b)`` bears out what the
 text marks ``{claim}`a stays below b <name>` ``; ``agrees("name", x=x)`` holds the engine to what the
-snippet ``book/torch/name.py`` left in PyTorch. The module is quick to import and has no
+snippet ``book/torch/name.py`` left in PyTorch; ``attempt("x[9]", lambda: x[9])`` shows a mistake's
+real words. The module is quick to import and has no
 side effects; everything that belongs to the build lives in submodules that are imported by name.
 """
 
 from bookproof.agreement import Agreement, Disagreement, agrees
+from bookproof.attempts import attempt
 from bookproof.claims import ClaimError, claim
 from bookproof.exercise import Verdict, right, self_check, wrong
 from bookproof.figures import Figure, FigureError, figure
@@ -31,6 +33,7 @@ __all__ = [
     "UnitError",
     "Verdict",
     "agrees",
+    "attempt",
     "claim",
     "figure",
     "right",
