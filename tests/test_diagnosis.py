@@ -196,3 +196,10 @@ def test_another_gradient_is_looked_for_among_those_that_were_checked() -> None:
     right = {0: np.array([1.0, 2.0]), 2: np.array([5.0, 7.0])}
     assert "input 2" in likeness(0, np.array([5.0, 7.0]), right, np.array([1.0, 1.3]))
     assert likeness(0, np.array([5.0, 7.1]), right, np.array([1.0, 1.3])) == ""
+
+
+def test_a_turned_sign_is_not_taken_for_the_other_gradient() -> None:
+    """Of a - b the one gradient is the other with its sign turned."""
+    right = {0: np.array([1.0, 2.0]), 1: np.array([-1.0, -2.0])}
+    said = likeness(1, right[0], right, np.ones(2))
+    assert said == "Its sign is turned in every element."

@@ -43,6 +43,8 @@ def likeness(i: int, found: Array | None, expected: Mapping[int, Array], g: Arra
         return "It is 0 in every element: a rule on the way passes nothing on."
     if not right.any():
         return "It should be 0 in every element: the result does not follow this input, or only in steps."
+    if _alike(got, -right):  # of a - b it is the other's gradient, too
+        return "Its sign is turned in every element."
     return (
         _of_another(i, got, expected)
         or _of_the_incoming(got, right, g)
@@ -123,8 +125,6 @@ def _of_a_factor(got: Array, right: Array) -> str:
     is_whole = abs(whole - round(whole)) < 1e-5 * whole
     if np.count_nonzero(right) < 2 and not is_whole:
         return ""  # one number is always some multiple of another
-    if factor < 0 and is_whole and round(whole) == 1:
-        return "Its sign is turned in every element."
     said = f"It is {factor:.6g} times what it should be, in every element: "
     count = round(whole) if is_whole and round(whole) > 2 else 0
     if count in got.shape:
