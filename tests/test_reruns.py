@@ -213,3 +213,7 @@ def test_a_line_that_came_in_pieces_is_one() -> None:
     texts = [output.get("text") for output in streams.merged(pieces)]
     assert texts == ["2/2\n", None, "a"]
     assert pieces[0].text == "\r1/2", "the outputs themselves stay as they are"
+
+
+def test_a_print_that_a_busy_kernel_sent_in_pieces_is_one_line() -> None:
+    assert [output.text for output in streams.merged([printed("a "), printed("b\n")])] == ["a b\n"]

@@ -20,10 +20,10 @@ def _last(line: str) -> str:
 
 
 def merged(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Return the outputs of a cell with its renewed lines settled: a kernel sends such a line in pieces."""
-    streams = [output for output in outputs if output.output_type == "stream"]
-    if not any("\r" in stream.text for stream in streams):
-        return outputs
+    """Return the outputs of a cell with the pieces of each stream joined, and its renewed lines settled.
+
+    A busy kernel may send a line in pieces, and myst-nb would begin a new line with each.
+    """
     done: list[NotebookNode] = []
     for output in map(copy, outputs):
         last = done[-1] if done else output
