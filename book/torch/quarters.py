@@ -1,10 +1,13 @@
-"""A batch of four rows, one row at a time; clipped once, before each step."""
+"""A batch in four pieces; clipped once, before each step."""
 
 import torch
 
-examples = torch.tensor([[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 1.0]], dtype=torch.float64)
-targets = torch.tensor([[1.0], [0.0], [2.0], [-1.0]], dtype=torch.float64)
-w = torch.tensor([[0.5], [-0.5]], dtype=torch.float64, requires_grad=True)
+rows_in = [[1.0, 2.0], [3.0, -1.0], [0.5, 0.5], [-2.0, 1.0]]
+examples = torch.tensor(rows_in, dtype=torch.float64)
+wanted = [[1.0], [0.0], [2.0], [-1.0]]
+targets = torch.tensor(wanted, dtype=torch.float64)
+w = torch.tensor([[0.5], [-0.5]], dtype=torch.float64)
+w.requires_grad = True
 optimizer = torch.optim.SGD([w], lr=0.1, momentum=0.9)
 for step in range(3):
     optimizer.zero_grad()
