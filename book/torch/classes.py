@@ -1,4 +1,4 @@
-"""The class of a recorded call, and how many such classes exist."""
+"""The class of a recorded call, and how many classes exist."""
 
 import torch
 
