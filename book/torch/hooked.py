@@ -1,8 +1,9 @@
-"""A hook that reads a gradient on its way, and an edit that comes too early."""
+"""A hook reads a gradient; an edit comes too early."""
 
 import torch
 
-x = torch.tensor([0.5, 2.0], dtype=torch.float64, requires_grad=True)
+x = torch.tensor([0.5, 2.0], dtype=torch.float64)
+x.requires_grad_()
 seen = []
 h = x * x
 handle = h.register_hook(seen.append)

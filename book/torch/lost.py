@@ -1,4 +1,4 @@
-"""What a tensor knows of its history, and a backward pass that finds none."""
+"""A backward pass that finds no history."""
 
 import torch
 
