@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 from bookproof import book, lock, locked
 from bookproof.pace import GRADES
@@ -84,6 +85,35 @@ def test_chapter_has_a_picture_index_entries_and_terms(chapter: Path) -> None:
     assert text.count("{index}") >= 3
     assert text.count("{term}") >= 2
     assert text.count("{cite:t}") >= 2
+
+
+NOT_READ = "div.cell, .highlight, .math, .katex, .headerlink, .tie-note, script, style, svg"
+
+
+@every_chapter
+def test_card_agrees_with_an_independent_count_of_the_built_page(chapter: Path) -> None:
+    """The card counts nodes while Sphinx reads; this counts what a browser gets."""
+    html = (REPO / f"_build/html/book/{chapter.stem}.html").read_text(encoding="utf-8")
+    page = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
+    assert page is not None
+    card = page.select_one(".chapter-card")
+    assert card is not None
+    said = re.search(r"about (\d+) minutes \(([\d,]+) words, (\d+) cells\)", card.get_text())
+    assert said is not None
+    minutes, words, cells = (int(number.replace(",", "")) for number in said.groups())
+    for practice in page.select(".exercise, .solution"):
+        practice.decompose()
+    shown = [box for box in page.select("div.cell") if not box.select_one("details")]
+    lines = sum(
+        len(code.get_text().strip().splitlines())
+        for box in shown
+        for code in box.select(".cell_input pre")
+    )
+    for box in page.select(NOT_READ):
+        box.decompose()
+    assert cells == len(shown)
+    assert words == pytest.approx(len(page.get_text(" ").split()), rel=0.06)
+    assert minutes == pytest.approx(words / 200 + lines / 20 + cells, abs=3)
 
 
 @every_chapter
