@@ -107,24 +107,27 @@ def gradcheck(
         y = result(*xs)
         return wrap(np.asarray((y._data * _weights(y.shape)).sum()))
 
+    def way(i: int) -> list[str]:
+        with enable_grad():  # the walk has freed the graph; another shows the way that it took
+            return calls_between(result(*leaves), leaves[i])
+
     leaves = [Tensor(x, requires_grad=x.requires_grad) for x in inputs]
     with enable_grad():
         y = result(*leaves)
+        weights = _weights(y.shape)
         if y.requires_grad:  # else no input matters, and all gradients are 0
-            y.backward(_weights(y.shape))
-    weighted = float((y._data * _weights(y.shape)).sum())
+            y.backward(weights)
+    weighted = float((y._data * weights).sum())
     noise = 1e-9 * max(1.0, abs(weighted))  # what rounding leaves of a difference over 2 eps
     for i in checked:
         expected = numerical_gradient(number, *inputs, which=i, eps=eps)
         found = leaves[i].grad
         got = np.zeros(expected.shape) if found is None else np.asarray(found)
         if got.shape != expected.shape:  # before NumPy broadcasts the one to the other
-            with enable_grad():
-                calls = calls_between(result(*leaves), leaves[i])
             raise GradcheckError(
                 f"gradient of input {i}: the engine gives an array of shape {got.shape} for an input of shape "
                 f"{expected.shape}. Each element has one slope, so the two cannot be compared. Return it in the "
-                f"input's shape, summed over the axes that broadcasting made; on the way: {named(calls)}."
+                f"input's shape, summed over the axes that broadcasting made; on the way: {named(way(i))}."
             )
         # beside a small gradient the absolute tolerance shrinks, or an error of 0.1 % would pass
         scale = np.abs(expected).max(initial=0.0)
@@ -137,16 +140,13 @@ def gradcheck(
             others = {
                 j: numerical_gradient(number, *inputs, which=j, eps=eps) for j in checked if j != i
             }
-            with enable_grad():  # the walk has freed the graph; another shows the way that it took
-                calls = calls_between(result(*leaves), leaves[i])
-            looks_like = likeness(i, found, {i: expected, **others}, _weights(y.shape))
+            calls = way(i)
+            looks_like = likeness(i, found, {i: expected, **others}, weights) if calls else ""
             seen = (
                 f"gradient of input {i} at {list(index)}: the engine gives {got[index]:.9g}, finite differences "
                 f"{expected[index]:.9g} ({int(wrong.sum())} of {wrong.size} elements differ, this one most)."
             )
-            raise GradcheckError(
-                " ".join(filter(None, (seen, looks_like if calls else "", where_to_look(calls))))
-            )
+            raise GradcheckError(" ".join(filter(None, (seen, looks_like, where_to_look(calls)))))
     return True
 
 
