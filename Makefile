@@ -50,7 +50,7 @@ lint: venv ## check the style and the types of the code
 nbval: book ## run every cell of every chapter again and compare it with the built book
 	@$(BIN)/pytest --nbval book
 
-drift: book ## plant every kind of drift in a copy of the book, and see what catches it (a quarter of an hour)
+drift: book ## plant every kind of drift in a copy of the book, and see what catches it (half an hour)
 	@$(BIN)/python tools/drift.py
 
 mutants: venv ## change the engine in one place at a time, and see that its tests notice (a quarter of an hour)
