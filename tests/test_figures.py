@@ -85,7 +85,7 @@ def test_importing_is_light() -> None:
 def test_public_names() -> None:
     assert sorted(bookproof.__all__) == [
         "Agreement", "ClaimError", "Disagreement", "Figure", "FigureError", "RecordError", "Recorded",
-        "Theirs", "UnitError", "Verdict", "agrees", "claim", "figure", "right", "self_check",
+        "Theirs", "UnitError", "Verdict", "agrees", "attempt", "claim", "figure", "right", "self_check",
         "torch_says", "wrong",
     ]  # fmt: skip
 
