@@ -4,10 +4,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 import bytegrad as bg
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(autouse=True)
@@ -16,6 +20,19 @@ def autograd() -> Iterator[None]:
     bg.enable_autograd(quiet=True)
     yield
     bg.disable_autograd()
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Open Chromium; the import waits, as most tests open no page."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.test_pages import FLAGS, chromium
+
+    with sync_playwright() as player:
+        program = player.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield program
+        program.close()
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from typing import Literal
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bookproof import book, provenance
 from bookproof.cache import executed
-from tests.test_pages import FLAGS, OVERFLOW, SITE, chromium
+from tests.test_pages import OVERFLOW, SITE
 from tests.tiny_book import HEAD, REPO, TinyBook
 
 TIED = (
@@ -127,14 +127,6 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyBook:
 @pytest.fixture(scope="module")
 def tied(tiny: TinyBook) -> BeautifulSoup:
     return soup(tiny.root / "_build/html", "tied")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as player:
-        program = player.chromium.launch(executable_path=chromium(), args=FLAGS)
-        yield program
-        program.close()
 
 
 @pytest.fixture

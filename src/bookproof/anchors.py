@@ -23,6 +23,11 @@ def cells(doctree: nodes.document) -> list[nodes.container]:
     return [box for box in boxes if box.get("nb_element") == "cell_code"]
 
 
+def is_folded(box: nodes.container) -> bool:
+    """Tell whether the page shows the code of a cell only when it is asked to."""
+    return str(box.get("hide_mode", "output")) != "output"
+
+
 def _number(app: Sphinx, doctree: nodes.document) -> None:
     """Give each cell of a chapter its name."""
     path = Path(app.env.doc2path(app.env.docname))

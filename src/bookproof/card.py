@@ -64,7 +64,7 @@ def load(doctree: nodes.document) -> Load:
     shown = [
         box
         for box in anchors.cells(doctree)
-        if box.get("hide_mode", "output") == "output" and not _is_practice(box)
+        if not anchors.is_folded(box) and not _is_practice(box)
     ]
     exercises = (box for box in doctree.findall(nodes.Element) if type(box).__name__ in EXERCISES)
     return Load(

@@ -80,7 +80,7 @@ def _count(app: Sphinx, doctree: nodes.document) -> None:
     ]
     env.metadata[page][_KEY] = Facts(
         ran,
-        sum(box.get("hide_mode", "output") != "output" for box in anchors.cells(doctree)),
+        sum(map(anchors.is_folded, anchors.cells(doctree))),
         len(set(figures)),
         len(figures),
         len({node["key"] for node in ties if node["kind"] == "claim"}),
