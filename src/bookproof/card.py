@@ -26,9 +26,11 @@ from bookproof.pace import GRADES, Load
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 logger = logging.getLogger(__name__)
 
+_KEY = "bookproof-card"
 _PRACTICE = {*EXERCISES, "solution_node"}
 _NOT_READ = (nodes.literal_block, nodes.raw, nodes.math, nodes.math_block, nodes.comment)
 
@@ -57,6 +59,12 @@ class ChapterCard(SphinxDirective):
         opening = [nodes.strong("", self.options["tier"]), nodes.Text(" · "), _Load()]
         first[:0] = [*opening, nodes.Text(" · ")]
         return [box]
+
+
+def of(env: BuildEnvironment, page: str) -> Load | None:
+    """Return what the card of ``page`` counted when it was last read; None if it has no card."""
+    found: Load | None = env.metadata[page].get(_KEY)
+    return found
 
 
 def load(doctree: nodes.document) -> Load:
@@ -116,7 +124,8 @@ def _grade(exercise: nodes.Element) -> str:
 def _fill(app: Sphinx, doctree: nodes.document) -> None:
     places = list(doctree.findall(_Load))
     if places:
-        told = str(load(doctree))
+        found = app.env.metadata[app.env.docname][_KEY] = load(doctree)
+        told = str(found)
         for place in places:
             place.replace_self(nodes.Text(told))
 

@@ -16,7 +16,7 @@ class ClaimError(AssertionError):
 
 
 def claim(name: str, holds: object) -> None:
-    """Assert that what the text says at ``{claim}`words <name>` `` holds.
+    """Assert that the words hold which the text marks by the role ``claim`` with this name.
 
     Args:
         name: the key: lower-case letters, digits and underscores, unique in its chapter.

@@ -63,7 +63,7 @@ def figure(
     spec: str = "",
     measured: bool = False,
 ) -> Figure:
-    """Make ``value`` available to the chapter's text as ``{glue:text}`name` ``.
+    """Make ``value`` available to the chapter's text, where the role ``glue:text`` with this name shows it.
 
     Args:
         name: the key: lower-case letters, digits and underscores, unique in its chapter.

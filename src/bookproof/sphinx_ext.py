@@ -10,6 +10,8 @@
 * the directive ``{chapter-card}`` says before a chapter what it asks for (`bookproof.card`);
 * each page says at its foot how much of it ran, and one page says it of the whole book
   (`bookproof.facts`, `bookproof.footer`, `bookproof.status`);
+* the directive ``{chapter-times}`` puts all cards into one table (`bookproof.plan`);
+* sources named in docstrings become citations (`bookproof.reference`);
 * the role ``{given}`16 GB`​`` marks a premise: a number that is typed because the question sets it.
 """
 
@@ -33,6 +35,8 @@ from bookproof import (
     footer,
     mathematics,
     pages,
+    plan,
+    reference,
     repository,
     status,
     ties,
@@ -100,7 +104,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     execution.install()
     mathematics.setup(app)
     pages.setup(app)
-    for part in (anchors, ties, column, facts, card, footer, status):
+    for part in (anchors, ties, column, facts, card, footer, status, plan, reference):
         part.setup(app)
     app.add_config_value("bookproof_versions", "", "env", types=str)
     if "comments_config" not in app.config:

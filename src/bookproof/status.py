@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from bookproof import cache, facts, footer, provenance
+from bookproof import cache, facts, footer, provenance, tables
 from bookproof.facts import Facts
 
 if TYPE_CHECKING:
@@ -57,34 +57,15 @@ def _chapters(app: Sphinx, page: str) -> nodes.table:
     """Return the table of the chapters that run, and their sums."""
     env = app.env
     pages = facts.chapters(env)
-    rows = [(_link(env, page, chapter, app), facts.of(env, chapter)) for chapter in pages]
+    rows = [(tables.link(app, page, chapter), facts.of(env, chapter)) for chapter in pages]
     total = sum((fact for _, fact in rows), Facts())
-    table = nodes.table(classes=["proof-of-build"])
-    group = nodes.tgroup(cols=len(_HEADS))
-    group += [nodes.colspec(colwidth=3 if at == 0 else 1) for at, _ in enumerate(_HEADS)]
-    group += nodes.thead("", _row([nodes.paragraph(text=head) for head in _HEADS]))
-    body = nodes.tbody()
-    for named, fact in rows:
-        body += _row([nodes.paragraph("", "", named), *_cells(fact)])
-    body += _row([nodes.paragraph("", "", nodes.strong(text="The book")), *_cells(total)])
-    group += body
-    table += group
-    return table
+    rows.append((nodes.strong(text="The book"), total))
+    return tables.table(_HEADS, [(first, _said(fact)) for first, fact in rows], "proof-of-build")
 
 
-def _cells(fact: Facts) -> list[nodes.Node]:
+def _said(fact: Facts) -> tuple[object, ...]:
     counts = (fact.cells, fact.folded, fact.figures, fact.places, fact.claims, fact.exercises)
-    return [nodes.paragraph(text=f"{said}") for said in (*counts, f"{fact.seconds:.1f}")]
-
-
-def _row(cells: list[nodes.Node]) -> nodes.row:
-    return nodes.row("", *(nodes.entry("", cell) for cell in cells))
-
-
-def _link(env: BuildEnvironment, page: str, chapter: str, app: Sphinx) -> nodes.Node:
-    words = env.titles[chapter].astext()
-    address = app.builder.get_relative_uri(page, chapter)
-    return nodes.reference("", words, internal=True, refuri=address)
+    return (*counts, f"{fact.seconds:.1f}")
 
 
 def _again(app: Sphinx, env: BuildEnvironment) -> list[str]:
