@@ -20,11 +20,12 @@ _SOURCE = re.compile(r"\[([a-z]+\d{4}[a-z]?)\](?!_)")
 
 def _cited(app: Sphinx, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
     lines[:] = [
-        line if line.lstrip().startswith((">>>", "...")) else _marked(line) for line in lines
+        line if line.lstrip().startswith((">>>", "...")) else marked(line) for line in lines
     ]
 
 
-def _marked(line: str) -> str:
+def marked(line: str) -> str:
+    """Return a line of a docstring as reStructuredText."""
     parts = _CODE.split(line)
     parts[::2] = (_SOURCE.sub(r":cite:t:`\1`", _MARK.sub(r"\\\g<0>", part)) for part in parts[::2])
     return "".join(parts)
