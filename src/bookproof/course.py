@@ -84,6 +84,18 @@ class Linear:
 
 
 @dataclass(frozen=True)
+class Transformer:
+    """`[transformer]`: the shape of a GPT, which the budget chapter puts on the card."""
+
+    layers: int = 12
+    hidden: int = 768
+    heads: int = 12
+    sequence: int = 1024
+    batch: int = 8
+    vocabulary: int = 50257
+
+
+@dataclass(frozen=True)
 class Course:
     """The whole file, one attribute a section."""
 
@@ -94,6 +106,7 @@ class Course:
     model: Model = field(default_factory=Model)
     mlp: MLP = field(default_factory=MLP)
     linear: Linear = field(default_factory=Linear)
+    transformer: Transformer = field(default_factory=Transformer)
 
 
 @dataclass(frozen=True)
@@ -154,6 +167,14 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "batch": _COUNT,
     },
     "linear": {"batch": _COUNT, "inputs": _COUNT, "outputs": _COUNT},
+    "transformer": {
+        "layers": _COUNT,
+        "hidden": _COUNT,
+        "heads": _COUNT,
+        "sequence": _COUNT,
+        "batch": _COUNT,
+        "vocabulary": _COUNT,
+    },
 }
 
 _SECTIONS: Mapping[str, type] = {
@@ -164,6 +185,7 @@ _SECTIONS: Mapping[str, type] = {
     "model": Model,
     "mlp": MLP,
     "linear": Linear,
+    "transformer": Transformer,
 }
 
 
@@ -204,7 +226,19 @@ def load(path: Path | str | None = None) -> Course:
             _check(file, text, name, key, value)
         plain = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         sections[name] = _SECTIONS[name](**plain)
-    return Course(**sections)
+    loaded = Course(**sections)
+    _check_heads(file, text, loaded.transformer)
+    return loaded
+
+
+def _check_heads(file: Path, text: str, shape: Transformer) -> None:
+    """Raise `CourseError` unless the heads share the width equally."""
+    if shape.hidden % shape.heads:
+        line = max(_line(text, "transformer", key) for key in ("hidden", "heads"))
+        raise CourseError(
+            f"{file}:{line}: [transformer] hidden is {shape.hidden} for {shape.heads} heads: they "
+            "share it equally; write a multiple of heads"
+        )
 
 
 def _check(file: Path, text: str, section: str, key: str, value: object) -> None:
