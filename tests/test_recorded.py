@@ -512,7 +512,7 @@ def test_a_faulty_snippet_leaves_all_records_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch")
-    for part in ("changes", "columns", "names", "saved"):  # as the program imports them
+    for part in ("changes", "columns", "names", "saved", "times"):  # as the program imports them
         monkeypatch.setitem(sys.modules, part, program(f"oracle/{part}"))
     asking = program("oracle/__main__")
     monkeypatch.setattr(asking, "FOLDER", tmp_path)
