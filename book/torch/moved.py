@@ -10,8 +10,8 @@ state = {
 }
 first, last = torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)
 model = torch.nn.Sequential(first, torch.nn.Tanh(), last).double()
-tensors = {name: torch.tensor(rows) for name, rows in state.items()}
-model.load_state_dict(tensors)
+given = {name: torch.tensor(x) for name, x in state.items()}
+model.load_state_dict(given)
 corners = [[0, 0], [0, 1], [1, 0], [1, 1]]
 x = torch.tensor(corners, dtype=torch.float64)
 t = torch.tensor([[0], [1], [1], [0]], dtype=torch.float64)

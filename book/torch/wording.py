@@ -20,6 +20,7 @@ for name, mistake in mistakes.items():
     try:
         mistake()
     except RuntimeError as error:
-        print(name)
-        print("   ", type(error).__name__, "|", error)
-print(w.grad)
+        print(f"{name} | {type(error).__name__}")
+        words = str(error).split()
+        for i in range(0, len(words), 7):
+            print("   ", *words[i : i + 7])
