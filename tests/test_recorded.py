@@ -63,7 +63,8 @@ def test_all_records_are_of_the_version_that_is_installed_for_them() -> None:
     version = re.search(r"^torch==([\d.]+)", lock, re.MULTILINE)
     assert version is not None
     saved = json.loads((COLUMN / "saved.json").read_text(encoding="utf-8"))
-    assert {saved["version"], ORACLE["torch"], NAMES["torch"]} == {version[1]}
+    times = json.loads((COLUMN / "times.json").read_text(encoding="utf-8"))
+    assert {saved["version"], ORACLE["torch"], NAMES["torch"], times["torch"]} == {version[1]}
 
 
 def test_the_names_are_sorted_few_and_those_that_a_reader_meets() -> None:
@@ -512,7 +513,7 @@ def test_a_faulty_snippet_leaves_all_records_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     pytest.importorskip("torch")
-    for part in ("changes", "columns", "names", "saved"):  # as the program imports them
+    for part in ("changes", "columns", "names", "saved", "times"):  # as the program imports them
         monkeypatch.setitem(sys.modules, part, program(f"oracle/{part}"))
     asking = program("oracle/__main__")
     monkeypatch.setattr(asking, "FOLDER", tmp_path)

@@ -64,6 +64,7 @@ ROOMS = [
     "activations",
     "layers",
     "transformer",
+    "exchange",
     "nn",
     "admission",
     "clipping",

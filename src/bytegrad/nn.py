@@ -25,6 +25,7 @@ from bytegrad.activations import (
     Softmax,
     Tanh,
 )
+from bytegrad.exchange import from_pytorch, to_pytorch
 from bytegrad.layers import Dropout, Embedding, LayerNorm, Linear, Sequential
 from bytegrad.module import Module, Parameter
 from bytegrad.states import Loaded
@@ -54,6 +55,8 @@ __all__ = [
     "Softmax",
     "Tanh",
     "TransformerBlock",
+    "from_pytorch",
+    "to_pytorch",
 ]
 
 
