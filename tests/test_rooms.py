@@ -72,6 +72,7 @@ ROOMS = [
     "optim",
     "meter",
     "handwriting",
+    "story",
     "data",
     "faults",
     "__init__",
