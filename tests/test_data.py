@@ -15,7 +15,15 @@ import pytest
 
 import bytegrad
 from bytegrad import DtypeError, GraphError, ShapeError, Tensor, handwriting, meter, random, story
-from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, digits, progress, tale
+from bytegrad.data import (
+    DataLoader,
+    Dataset,
+    TensorDataset,
+    default_collate,
+    digits,
+    progress,
+    tale,
+)
 from bytegrad.errors import IndexingError, RangeError
 
 

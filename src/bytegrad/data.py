@@ -24,7 +24,15 @@ from bytegrad.meter import progress
 from bytegrad.story import tale
 from bytegrad.tensor import Tensor, wrap
 
-__all__ = ["DataLoader", "Dataset", "TensorDataset", "default_collate", "digits", "progress", "tale"]
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "TensorDataset",
+    "default_collate",
+    "digits",
+    "progress",
+    "tale",
+]
 
 
 class Dataset(Protocol):
