@@ -22,6 +22,10 @@ MODULES = {
     "src/engine/side.py": 'from pathlib import Path\nTABLE = Path("side.csv").read_text()\n',
     "src/engine/side.csv": "1,2\n",
     "src/engine/late.py": "def run():\n    from engine import low\n    return low\n",
+    "src/engine/door.py": (
+        "from engine.low import Low\nfrom engine.side import TABLE\nfrom engine.late import run\n"
+        "__all__ = ['Low', 'TABLE', 'more', 'run']\ndef more():\n    return Low()\n"
+    ),
     "src/bookproof/__init__.py": "from bookproof.figures import figure\n",
     "src/bookproof/figures.py": "def figure(): ...\n",
     "src/bookproof/course.py": "def load(): ...\n",
@@ -30,7 +34,7 @@ MODULES = {
     "book/points.csv": "3,4\n",
     "_toc.yml": "",
 }
-EVERYTHING = {"__init__", "low", "high", "side", "side.csv", "late"}
+EVERYTHING = {"__init__", "low", "high", "side", "side.csv", "late", "door"}
 
 
 @pytest.fixture
@@ -59,6 +63,13 @@ DEPENDS = [
     ("from engine import Low", {"__init__", "low"}),
     ("from engine import Top", {"__init__", "high", "low"}),
     ("from engine import side", {"side", "side.csv"}),
+    ("from engine.door import more", {"door", "low"}),
+    ("from engine.door import Low", {"door", "low"}),
+    ("from engine.door import TABLE", {"door", "low", "side", "side.csv"}),
+    ("from engine import door\ndoor.run()", {"door", "low", "late"}),
+    ("from engine import door as d\nd.run(d.TABLE)", {"door", "low", "late", "side", "side.csv"}),
+    ("from engine import door\ndir(door)", {"door", "low", "late", "side", "side.csv"}),
+    ("import engine.door", {"door", "low", "late", "side", "side.csv"}),
     ("import engine as e\ne.Low()", {"__init__", "low"}),
     ("import engine as e\ne.side.TABLE", {"side", "side.csv"}),
     ("import engine\nengine.low.Low()", {"low"}),

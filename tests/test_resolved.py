@@ -421,16 +421,20 @@ def test_a_notebook_carries_the_sources_as_they_stand_and_nothing_of_the_build(p
 def test_data_travel_with_the_notebooks_that_read_them() -> None:
     """All import the engine, whose ``__init__`` imports what reads the digits and the tale."""
     cells = {
-        "digits": ["from bytegrad.data import digits", "digits()"],
-        "none": ["import bytegrad as bg", "bg.ones(2)"],
+        ("digits.npz",): ["from bytegrad.data import digits", "digits()"],
+        ("tale.txt",): ["from bytegrad import data", "data.tale()"],
+        ("digits.npz", "tale.txt"): ["import bytegrad.data", "print(vars(bytegrad.data))"],
+        (): ["import bytegrad as bg", "bg.ones(2)"],
     }
-    for name, code in cells.items():
+    for data, code in cells.items():
         made = [nbformat.v4.new_code_cell(cell) for cell in code]
         notebook = nbformat.v4.new_notebook(cells=made)
         files = luggage.carried(notebook, REPO)
-        assert "src/bytegrad/handwriting.py" in files
-        assert ("src/bytegrad/digits.npz" in files) is (name == "digits")
-        assert ("src/bytegrad/tale.txt" in files) is (name == "digits")
+        assert {"src/bytegrad/handwriting.py", "src/bytegrad/story.py"} <= set(files)
+        assert (
+            tuple(one for one in ("digits.npz", "tale.txt") if f"src/bytegrad/{one}" in files)
+            == data
+        )
 
 
 def test_what_is_missing_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:

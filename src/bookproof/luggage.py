@@ -108,8 +108,8 @@ def _imported(sources: Sources, cells: Iterable[str], beside: Path) -> dict[str,
     """Return the files of packages that are read when the cells run, by their path below the root.
 
     What a result depends on is less than that: importing a module runs the ``__init__`` of its package,
-    which imports others that the chapter does not use. The data of those are left behind: a module
-    reads them when it is called.
+    which imports others that the chapter does not use, as does a module that hands names on. The data of
+    those are left behind: a module reads them when it is called.
     """
     found, before = set(sources.of_code(cells, beside)), -1
     while len(found) > before:
@@ -118,7 +118,8 @@ def _imported(sources: Sources, cells: Iterable[str], beside: Path) -> dict[str,
         inits = {folder / "__init__.py" for folder in folders if sources.folder in folder.parents}
         found |= {path for path in inits if path.is_file()}
         programs = [path.read_text(encoding="utf-8") for path in found & inits]
-        found |= {path for path in sources.of_code(programs, beside) if path.suffix == ".py"}
+        needed = sources.of_code(programs, beside) | sources.handed_on(found)
+        found |= {path for path in needed if path.suffix == ".py"}
     inside = [path for path in found if path.is_relative_to(sources.folder)]
     return {f"src/{path.relative_to(sources.folder).as_posix()}": path for path in inside}
 

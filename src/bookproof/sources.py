@@ -22,10 +22,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class _Uses:
-    """What a piece of code asks for: (module, name) pairs, `*` for all, and its strings."""
+    """What a piece of code asks for: (module, name) pairs, `*` for all, and its strings.
+
+    `handed_on` has what it imports for others alone: name to (module, original name).
+    """
 
     wanted: frozenset[tuple[str, str]]
     strings: frozenset[str]
+    handed_on: dict[str, tuple[str, str]]
 
 
 @dataclass
@@ -49,6 +53,12 @@ class Sources:
         body = [node for tree in trees if tree is not None for node in tree.body]
         uses = _uses(ast.Module(body=body, type_ignores=[]), "", self.packages)
         return self._closure(self._files(uses, beside))
+
+    def handed_on(self, files: Iterable[Path]) -> frozenset[Path]:
+        """Every file that these modules import for others alone, with what it depends on."""
+        modules = [file for file in files if file.suffix == ".py" and file.name != "__init__.py"]
+        origins = [origin for file in modules for origin in self._read(file).handed_on.values()]
+        return self._closure(path for origin in origins for path in self._resolve(*origin))
 
     def _closure(self, start: Iterable[Path]) -> frozenset[Path]:
         seen: set[Path] = set()
@@ -85,6 +95,9 @@ class Sources:
             return
         if file.name != "__init__.py":
             yield file
+            handed_on = self._read(file).handed_on
+            for one in handed_on if name == "*" else handed_on.keys() & {name}:
+                yield from self._resolve(*handed_on[one])
         elif name == "*":
             yield from self._whole(module)
         elif (submodule := self._module(f"{module}.{name}")) is not None:
@@ -165,7 +178,25 @@ def _uses(tree: ast.Module, package: str, packages: frozenset[str]) -> _Uses:
     finder = _Finder(package, packages)
     finder.visit(tree)
     finder.follow_aliases(tree)
-    return _Uses(frozenset(finder.wanted), frozenset(finder.strings))
+    handed_on = _handed_on(tree, package) if package else {}  # a cell imports for itself
+    wanted = finder.wanted - set(handed_on.values())
+    return _Uses(frozenset(wanted), frozenset(finder.strings), handed_on)
+
+
+def _handed_on(tree: ast.Module, package: str) -> dict[str, tuple[str, str]]:
+    """The names of `__all__` that the module imports and does not use: name to (module, original name)."""
+    listed: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and "__all__" in map(ast.unparse, node.targets):
+            listed = {str(x.value) for x in ast.walk(node.value) if isinstance(x, ast.Constant)}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return {
+        alias.asname or alias.name: (_absolute(node, package), alias.name)
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if (alias.asname or alias.name) in listed - used
+    }
 
 
 class _Finder(ast.NodeVisitor):
@@ -204,6 +235,8 @@ class _Finder(ast.NodeVisitor):
         top = module.split(".")[0]
         if top in self.packages:
             self.wanted.update((module, alias.name) for alias in node.names)
+            if module in self.packages:  # a name of a package may be a module
+                self.aliases |= {a.asname or a.name: f"{module}.{a.name}" for a in node.names}
         elif top == "importlib" and any(alias.name == "import_module" for alias in node.names):
             self._anything()
 
