@@ -73,6 +73,8 @@ ROOMS = [
     "meter",
     "handwriting",
     "data",
+    "launching",
+    "parallel",
     "faults",
     "__init__",
 ]
