@@ -149,9 +149,9 @@ def test_a_rank_that_ends_is_named(how: str, said: str) -> None:
 
 def test_ranks_that_wait_for_ever_are_stopped_and_say_where() -> None:
     with pytest.raises(RankError) as caught:
-        launch(end, 2, "return", timeout=2)
+        launch(end, 2, "return", timeout=1)
     assert str(caught.value) == (
-        "2 ranks were not done after 2 s: rank 0 is in `comm.Barrier()`, rank 1 has returned. A call of MPI returns "
+        "2 ranks were not done after 1 s: rank 0 is in `comm.Barrier()`, rank 1 has returned. A call of MPI returns "
         "when all who take part have made it; see which of them cannot, or pass a longer timeout"
     )
 

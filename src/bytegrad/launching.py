@@ -38,6 +38,9 @@ from bytegrad.errors import RankError
 INSTALL = "python -m pip install mpi4py mpich"
 _RANK = ("PMI_RANK", "PMIX_RANK", "OMPI_COMM_WORLD_RANK")
 _POLL_SECONDS = 0.02
+_START_SECONDS = 60
+# On a busy machine mpiexec now and then ends before its ranks have begun, without a word of any of them.
+_STARTS = 3
 _SWITCH = "BYTEGRAD_MPI"
 
 
@@ -73,7 +76,7 @@ def launch(
         ranks: how many processes.
         arguments: what else each rank is given: numbers, text, arrays, lists and dictionaries of them.
         helpers: functions that the worker calls.
-        timeout: after how many seconds the ranks are stopped, and an error says where each of them waits.
+        timeout: how many seconds the worker may take before the ranks are stopped, and an error says where they are.
         record: a file with the results of earlier runs, which are used where MPI is not installed; that is printed.
 
     Raises:
@@ -91,13 +94,16 @@ def launch(
     mpiexec = find_mpiexec()
     if mpiexec is None:
         return _recorded(record, key, f"launch() of {worker.__name__!r} on {ranks} ranks")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "worker.py").write_text(program, encoding="utf-8")
-        (folder / "given.json").write_text(given, encoding="utf-8")
-        (folder / "seconds").write_text(str(timeout), encoding="utf-8")
-        error = _run(mpiexec, ranks, folder, timeout)
-        found = [] if error else [_read(folder / f"{r}.result") for r in range(ranks)]
+    for _ in range(_STARTS):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            (folder / "worker.py").write_text(program, encoding="utf-8")
+            (folder / "given.json").write_text(given, encoding="utf-8")
+            (folder / "seconds").write_text(str(timeout), encoding="utf-8")
+            error = _run(mpiexec, ranks, folder, timeout)
+            found = [] if error else [_read(folder / f"{r}.result") for r in range(ranks)]
+        if not error.startswith("mpiexec"):
+            break
     if record is not None and os.environ.get(_SWITCH) == "record":
         _write_down(Path(record), key, {"error": error} if error else {"results": found})
     if error:
@@ -141,16 +147,23 @@ def _run(mpiexec: str, ranks: int, folder: Path, timeout: float) -> str:
             start_new_session=True,
         )
     try:
-        limit = time.monotonic() + timeout
+        limit = time.monotonic() + _START_SECONDS
+        began = False
         while True:
             over = process.poll() is not None
             if error := _failure(ranks, folder):
                 return error
-            if over and process.returncode == 0 and _all(folder, ranks, "result"):
+            if over and _all(folder, ranks, "result"):
                 return ""
             if over:
                 ended = f"mpiexec ended with exit code {process.returncode}"
                 return f"{ended} before all of {ranks} ranks had a result{_last_lines(folder)}"
+            if not began and _all(folder, ranks, "began"):
+                began, limit = True, time.monotonic() + timeout
+            if time.monotonic() > limit and not began:
+                return (
+                    f"{ranks} ranks had not started after {_START_SECONDS} s{_last_lines(folder)}"
+                )
             if time.monotonic() > limit:
                 return _where(ranks, folder, timeout)
             time.sleep(_POLL_SECONDS)
@@ -256,7 +269,7 @@ def _serve(folder: Path) -> None:
 def _work(folder: Path, rank: str) -> NoReturn:
     """Run the worker, write what it returns or raises, and end the process."""
     # Whoever launched this may be gone; nobody waits for ever.
-    signal.alarm(int(float((folder / "seconds").read_text(encoding="utf-8"))) + 10)
+    signal.alarm(int(float((folder / "seconds").read_text(encoding="utf-8"))) + 70)
     with (folder / f"{rank}.stack").open("w", encoding="utf-8") as stack:
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
         path = folder / "worker.py"
@@ -273,6 +286,7 @@ def _work(folder: Path, rank: str) -> NoReturn:
             # Annotations stay text: what they name need not be known here.
             flags = __future__.annotations.compiler_flag
             exec(compile(program, str(path), "exec", flags, dont_inherit=True), names)
+            _write(folder / f"{rank}.began", True)
             returned = _plain(names[name](MPI.COMM_WORLD, *arguments))
             _write(folder / f"{rank}.result", returned)
             MPI.Finalize()
