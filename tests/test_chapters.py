@@ -141,7 +141,9 @@ def test_the_map_on_the_first_page_has_the_chapters_titles() -> None:
     (cell,) = re.findall(r"^chapters = \{\n(.*?)^\}", INDEX, re.MULTILINE | re.DOTALL)
     shown = dict(re.findall(r'^    "([\w-]+)": \("([^"]+)",', cell, re.MULTILINE))
     titles = {
-        name: re.findall("^# (.+)$", (REPO / f"book/{name}.md").read_text(encoding="utf-8"), re.M)[0]
+        name: re.findall("^# (.+)$", (REPO / f"book/{name}.md").read_text(encoding="utf-8"), re.M)[
+            0
+        ]
         for name in shown
     }
     assert shown == titles

@@ -42,7 +42,20 @@ from bytegrad.shaping import Shapes
 ROOT = Path(__file__).parents[1]
 
 #: Where public names live.
-ROOMS = (bg, functional, nn, optim, data, random, memory, budget, planner, parallel, pictures, faults)
+ROOMS = (
+    bg,
+    functional,
+    nn,
+    optim,
+    data,
+    random,
+    memory,
+    budget,
+    planner,
+    parallel,
+    pictures,
+    faults,
+)
 
 #: The classes whose methods are the operations of Tensor.
 OPERATIONS = (Elements, Reductions, Shapes, Fused, Composites, Editable, bg.Tensor)

@@ -106,7 +106,11 @@ def run(*sources: str, allow_errors: bool = False) -> list[list[Any]]:
     """Return the outputs of a notebook of these cells, run in a fresh kernel."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    settings: dict[str, Any] = {"timeout": 60, "kernel_name": "python3", "allow_errors": allow_errors}
+    settings: dict[str, Any] = {
+        "timeout": 60,
+        "kernel_name": "python3",
+        "allow_errors": allow_errors,
+    }
     patiently(lambda: NotebookClient(notebook, **settings).execute())
     return [cell.outputs for cell in notebook.cells]
 

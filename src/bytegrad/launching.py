@@ -123,7 +123,7 @@ def _source(function: Callable[..., Any]) -> str:
             f"launch() of {name!r}: its text has to make sense in another process, and that of a lambda, a class or a "
             "function inside a function does not. Write it with def, outside of functions."
         )
-    return textwrap.dedent(inspect.getsource(function))
+    return textwrap.dedent(inspect.getsource(function)).strip()
 
 
 # The side of the program that launches.
