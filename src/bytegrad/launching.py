@@ -185,15 +185,16 @@ def _failure(ranks: int, folder: Path) -> str:
     """Return which rank failed and how, or ""."""
     for rank in range(ranks):
         who = f"rank {rank} of {ranks}"
-        others = "the others could only have waited for it, and were stopped"
+        others = "; the others could only have waited for it, and were stopped"
+        others = others if ranks > 1 else ""
         if (folder / f"{rank}.raised").exists():
-            return f"{who} raised {_read(folder / f'{rank}.raised')}; {others}"
+            return f"{who} raised {_read(folder / f'{rank}.raised')}{others}"
         if (folder / f"{rank}.ended").exists() and not (folder / f"{rank}.result").exists():
             code = _read(folder / f"{rank}.ended")
             how = f"exited with code {code} and without a result"
             if code < 0:
                 how = f"was killed by signal {-code} ({signal.Signals(-code).name})"
-            return f"{who} {how}; {others}{_last_lines(folder)}"
+            return f"{who} {how}{others}{_last_lines(folder)}"
     return ""
 
 
