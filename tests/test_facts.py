@@ -1,4 +1,4 @@
-"""The page of checked claims: each statement has one verdict, a run that bears it out, and the chapter that explains it."""
+"""The page of checked claims: each statement has one verdict, a run of its own, and the chapter that explains it."""
 
 import re
 
@@ -20,7 +20,12 @@ LISTED = 24
 """How many widespread statements the course set out to check; several say more than one thing."""
 CLAIM = re.compile(r"\{claim\}`([^`<]+) <(\w+)>`")
 OPENING, *GROUPS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
-ROWS = dict(re.findall(r"^\| (“.+”) \| (.+) \|$", OPENING, re.MULTILINE))
+ROWS = {
+    re.sub(
+        r"\{term\}`([^`<]+?)(?: <\w+>)?`", r"\1", quoted
+    ): verdict  # the table comes first, and links the terms
+    for quoted, verdict in re.findall(r"^\| (“.+”) \| (.+) \|$", OPENING, re.MULTILINE)
+}
 
 
 def statements(group: str) -> dict[str, str]:
