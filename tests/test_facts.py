@@ -22,7 +22,7 @@ CLAIM = re.compile(r"\{claim\}`([^`<]+) <(\w+)>`")
 OPENING, *GROUPS = re.split(r"^## ", TEXT, flags=re.MULTILINE)
 ROWS = {
     re.sub(
-        r"\{term\}`([^`<]+?)(?: <\w+>)?`", r"\1", quoted
+        r"\{term\}`([^`<]+?)(?: <[\w-]+>)?`", r"\1", quoted
     ): verdict  # the table comes first, and links the terms
     for quoted, verdict in re.findall(r"^\| (“.+”) \| (.+) \|$", OPENING, re.MULTILINE)
 }
