@@ -9,4 +9,4 @@ fast = w - 0.1 * g
 (g,) = torch.autograd.grad(w * w, w)
 fast = w - 0.1 * g
 (short,) = torch.autograd.grad(fast * fast, w)
-print(whole.item(), short.item())
+print(round(whole.item(), 4), round(short.item(), 4))
