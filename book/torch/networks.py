@@ -1,9 +1,10 @@
-"""What an MLP, a residual net and a transformer block keep."""
+"""What a layer, an MLP, a residual net and a block keep."""
 
 import torch
 
 nn = torch.nn
-L, relu = nn.Linear, nn.ReLU()
+L, relu, Block = nn.Linear, nn.ReLU(), nn.TransformerEncoderLayer
+hooks = torch.autograd.graph.saved_tensors_hooks
 
 
 class Residual(nn.Sequential):
@@ -12,26 +13,22 @@ class Residual(nn.Sequential):
 
 
 def kept(net, *shape):
-    buffers = {}
+    buffers = {p.data_ptr(): 0 for p in net.parameters()}
 
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        buffers[storage.data_ptr()] = storage.nbytes()
-        return tensor
+    def pack(t):
+        storage = t.untyped_storage()
+        buffers.setdefault(storage.data_ptr(), storage.nbytes())
+        return t
 
-    hooks = torch.autograd.graph.saved_tensors_hooks
-    with hooks(pack, lambda tensor: tensor):
+    with hooks(pack, lambda t: t):
         _ = net(torch.ones(shape))
-    for p in net.parameters():
-        buffers.pop(p.data_ptr(), None)
     return sum(buffers.values())
 
 
+layer = kept(L(512, 768), 32, 512)
 parts = L(784, 512), relu, L(512, 256), relu, L(256, 128), relu
 mlp = kept(nn.Sequential(*parts, L(128, 10)), 64, 784)
 four = [Residual(L(256, 256), relu, L(256, 256)) for _ in range(4)]
 residual = kept(nn.Sequential(*four), 512, 256)
-own = {"dropout": 0.0, "activation": "gelu", "norm_first": True}
-block = nn.TransformerEncoderLayer(64, 4, 256, **own)
+block = Block(64, 4, 256, 0.0, "gelu", norm_first=True)
 fused = kept(block, 128, 2, 64)
-print(f"{mlp:,}, {residual:,} and {fused:,} bytes")
