@@ -16,6 +16,9 @@ PAGES := _build/html
 export PYTHON IPYTHONDIR MPLCONFIGDIR
 IPYTHONDIR := $(CURDIR)/.venv/var/ipython
 MPLCONFIGDIR := $(CURDIR)/.venv/var/matplotlib
+# Several kernels share the cores, and the chapters' matrices are small: threads that wait for each other cost
+# ten times what they save.
+export OPENBLAS_NUM_THREADS := 1
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONWARNINGS PYTHONOPTIMIZE MATPLOTLIBRC
 unexport PYTEST_ADDOPTS JUPYTER_PATH JUPYTER_CONFIG_DIR
 

@@ -14,8 +14,16 @@ import numpy as np
 import pytest
 
 import bytegrad
-from bytegrad import DtypeError, GraphError, ShapeError, Tensor, handwriting, meter, random
-from bytegrad.data import DataLoader, Dataset, TensorDataset, default_collate, digits, progress
+from bytegrad import DtypeError, GraphError, ShapeError, Tensor, handwriting, meter, random, story
+from bytegrad.data import (
+    DataLoader,
+    Dataset,
+    TensorDataset,
+    default_collate,
+    digits,
+    progress,
+    tale,
+)
 from bytegrad.errors import IndexingError, RangeError
 
 
@@ -475,3 +483,30 @@ def test_a_wheel_has_the_digits_and_their_licence() -> None:
     assert {"digits.npz", "digits.LICENSE.txt"} <= shipped
     assert "CC BY 4.0" in (folder / "digits.LICENSE.txt").read_text(encoding="utf-8")
     assert (folder / "digits.npz").stat().st_size < 80_000
+
+
+# The tale that comes along.
+
+
+def test_the_tale_is_plain_letters_and_few_words() -> None:
+    text = tale()
+    assert set(text) <= set("abcdefghijklmnopqrstuvwxyz ,.\n")
+    assert 6_000 < len(text) < 7_000
+    assert len(set(re.findall("[a-z]+", text))) < 200
+    assert text.endswith(".\n")
+    assert not text.startswith("\n")
+
+
+def test_a_tale_that_was_left_behind_is_missed(monkeypatch: Any, tmp_path: Path) -> None:
+    monkeypatch.setattr(story, "__file__", str(tmp_path / "story.py"))
+    with pytest.raises(FileNotFoundError, match="Install the package as a whole"):
+        tale()
+
+
+def test_a_wheel_has_the_tale_and_its_licence() -> None:
+    folder = Path(bytegrad.__file__).parent
+    settings = tomllib.loads((folder.parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = settings["tool"]["setuptools"]["package-data"]["bytegrad"]
+    shipped = {path.name for pattern in patterns for path in folder.glob(pattern)}
+    assert {"tale.txt", "tale.LICENSE.txt"} <= shipped
+    assert "CC BY 4.0" in (folder / "tale.LICENSE.txt").read_text(encoding="utf-8")

@@ -419,7 +419,7 @@ def test_a_notebook_carries_the_sources_as_they_stand_and_nothing_of_the_build(p
 
 
 def test_data_travel_with_the_notebooks_that_read_them() -> None:
-    """All import the engine, whose ``__init__`` imports what reads the digits."""
+    """All import the engine, whose ``__init__`` imports what reads the digits and the tale."""
     cells = {
         "digits": ["from bytegrad.data import digits", "digits()"],
         "none": ["import bytegrad as bg", "bg.ones(2)"],
@@ -430,6 +430,7 @@ def test_data_travel_with_the_notebooks_that_read_them() -> None:
         files = luggage.carried(notebook, REPO)
         assert "src/bytegrad/handwriting.py" in files
         assert ("src/bytegrad/digits.npz" in files) is (name == "digits")
+        assert ("src/bytegrad/tale.txt" in files) is (name == "digits")
 
 
 def test_what_is_missing_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ ROOMS = [
     "optim",
     "meter",
     "handwriting",
+    "story",
     "data",
     "faults",
     "__init__",

@@ -1,4 +1,4 @@
-"""Data: sets of examples, batches drawn from them, handwritten digits, and a line that shows how far a loop has come.
+"""Data: sets of examples, batches drawn from them, digits, a tale, and a line that shows how far a loop has come.
 
 >>> import numpy as np
 >>> pairs = TensorDataset(np.arange(10.0).reshape(5, 2), np.arange(5))
@@ -21,9 +21,18 @@ from bytegrad.errors import DtypeError, IndexingError, RangeError, ShapeError
 from bytegrad.handwriting import digits
 from bytegrad.kernels import Array
 from bytegrad.meter import progress
+from bytegrad.story import tale
 from bytegrad.tensor import Tensor, wrap
 
-__all__ = ["DataLoader", "Dataset", "TensorDataset", "default_collate", "digits", "progress"]
+__all__ = [
+    "DataLoader",
+    "Dataset",
+    "TensorDataset",
+    "default_collate",
+    "digits",
+    "progress",
+    "tale",
+]
 
 
 class Dataset(Protocol):
