@@ -23,6 +23,7 @@ from bytegrad import (
     memory,
     nn,
     optim,
+    parallel,
     pictures,
     planner,
     random,
@@ -41,7 +42,20 @@ from bytegrad.shaping import Shapes
 ROOT = Path(__file__).parents[1]
 
 #: Where public names live.
-ROOMS = (bg, functional, nn, optim, data, random, memory, budget, planner, pictures, faults)
+ROOMS = (
+    bg,
+    functional,
+    nn,
+    optim,
+    data,
+    random,
+    memory,
+    budget,
+    planner,
+    parallel,
+    pictures,
+    faults,
+)
 
 #: The classes whose methods are the operations of Tensor.
 OPERATIONS = (Elements, Reductions, Shapes, Fused, Composites, Editable, bg.Tensor)

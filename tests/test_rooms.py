@@ -75,6 +75,8 @@ ROOMS = [
     "handwriting",
     "story",
     "data",
+    "launching",
+    "parallel",
     "faults",
     "__init__",
 ]

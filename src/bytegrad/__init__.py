@@ -20,6 +20,7 @@ from bytegrad.errors import (
     GraphError,
     IndexingError,
     RangeError,
+    RankError,
     ShapeError,
 )
 from bytegrad.joining import concatenate, maximum, minimum, split, stack, where
@@ -47,6 +48,7 @@ __all__ = [
     "GraphError",
     "IndexingError",
     "RangeError",
+    "RankError",
     "RowSparse",
     "ShapeError",
     "Tensor",

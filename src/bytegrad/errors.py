@@ -9,7 +9,8 @@
     ├── IndexingError (also an IndexError)  an index that points at nothing
     ├── GraphError   (also a RuntimeError)  no graph, a freed graph, or autograd switched off
     │   └── AnomalyError                    a NaN or an infinity, under `detect_anomaly`
-    └── GradcheckError (also an AssertionError)  a gradient that finite differences do not bear out
+    ├── GradcheckError (also an AssertionError)  a gradient that finite differences do not bear out
+    └── RankError    (also a RuntimeError)  ranks of MPI that could not be started, failed, or never ended
 
 Each message has three parts: what was seen, why it cannot work, what to do.
 """
@@ -75,5 +76,13 @@ class GradcheckError(BytegradError, AssertionError):
     """An analytic gradient that differs from the finite difference.
 
     >>> issubclass(GradcheckError, AssertionError)
+    True
+    """
+
+
+class RankError(BytegradError, RuntimeError):
+    """Ranks of MPI that could not be started, failed, or never ended.
+
+    >>> issubclass(RankError, RuntimeError)
     True
     """
