@@ -102,7 +102,8 @@ def launch(
             (folder / "seconds").write_text(str(timeout), encoding="utf-8")
             error = _run(mpiexec, ranks, folder, timeout)
             found = [] if error else [_read(folder / f"{r}.result") for r in range(ranks)]
-        if not error.startswith("mpiexec"):
+            began = any((folder / f"{r}.began").exists() for r in range(ranks))
+        if began or not error.startswith("mpiexec"):
             break
     if record is not None and os.environ.get(_SWITCH) == "record":
         _write_down(Path(record), key, {"error": error} if error else {"results": found})
@@ -204,7 +205,8 @@ def _where(ranks: int, folder: Path, timeout: float) -> str:
     lines = dict.fromkeys(waiting, "")
     for rank in waiting:
         if (folder / f"{rank}.pid").exists():
-            os.kill(_read(folder / f"{rank}.pid"), signal.SIGUSR1)
+            with suppress(ProcessLookupError):  # it ended since, or what started it did
+                os.kill(_read(folder / f"{rank}.pid"), signal.SIGUSR1)
     limit = time.monotonic() + 1
     while time.monotonic() < limit and not all(lines.values()):
         lines = {rank: _asked(folder, rank) for rank in waiting}
@@ -262,7 +264,10 @@ def _serve(folder: Path) -> None:
     running = False
     code = os.waitstatus_to_exitcode(status)
     if code or not (folder / f"{rank}.result").exists():
-        _write(folder / f"{rank}.ended", code)
+        # Whoever launched this may be gone, and the folder as well.
+        with suppress(FileNotFoundError):
+            _write(folder / f"{rank}.ended", code)
+        signal.alarm(_START_SECONDS)
         signal.pause()  # were this process to end, mpiexec would end the others, and they too would look dead
     os._exit(0)
 
