@@ -19,6 +19,7 @@ from bytegrad import (
     memory,
     nn,
     optim,
+    parallel,
     pictures,
     planner,
     random,
@@ -28,7 +29,8 @@ from tests.tiny_book import REPO
 
 SITE = REPO / "_build/html"
 ROOMS = (
-    bytegrad, functional, nn, optim, data, random, memory, budget, planner, pictures, faults, rules, bookproof,
+    bytegrad, functional, nn, optim, data, random, memory, budget, planner, parallel, pictures, faults, rules,
+    bookproof,
 )  # fmt: skip
 PAGES = sorted(SITE.glob("book/api-*.html"))
 

@@ -99,7 +99,7 @@ def launch(
             folder = Path(name)
             (folder / "worker.py").write_text(program, encoding="utf-8")
             (folder / "given.json").write_text(given, encoding="utf-8")
-            (folder / "seconds").write_text(str(timeout), encoding="utf-8")
+            (folder / "limits").write_text(f"{timeout} {ranks}", encoding="utf-8")
             error = _run(mpiexec, ranks, folder, timeout)
             found = [] if error else [_read(folder / f"{r}.result") for r in range(ranks)]
             began = any((folder / f"{r}.began").exists() for r in range(ranks))
@@ -274,8 +274,9 @@ def _serve(folder: Path) -> None:
 
 def _work(folder: Path, rank: str) -> NoReturn:
     """Run the worker, write what it returns or raises, and end the process."""
+    seconds, ranks = (folder / "limits").read_text(encoding="utf-8").split()
     # Whoever launched this may be gone; nobody waits for ever.
-    signal.alarm(int(float((folder / "seconds").read_text(encoding="utf-8"))) + 70)
+    signal.alarm(int(float(seconds)) + 70)
     with (folder / f"{rank}.stack").open("w", encoding="utf-8") as stack:
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
         path = folder / "worker.py"
@@ -285,6 +286,11 @@ def _work(folder: Path, rank: str) -> NoReturn:
             import bytegrad as bg
             import bytegrad.parallel
 
+            if int(ranks) != (size := MPI.COMM_WORLD.size):
+                raise RankError(
+                    f"mpi4py sees {size} of {ranks} ranks: it belongs to another MPI than the mpiexec that was found. "
+                    f"Run `{INSTALL}`"
+                )
             bg.enable_autograd(quiet=True)
             name, *arguments = map(_rich, _read(folder / "given.json"))
             names: dict[str, Any] = {"np": np, "bg": bg, "MPI": MPI}
