@@ -29,7 +29,7 @@ from tests.tiny_book import REPO
 
 SITE = REPO / "_build/html"
 ROOMS = (
-    bytegrad, functional, nn, optim, data, random, memory, budget, planner, parallel, pictures, faults, rules,
+    bytegrad, functional, nn, optim, data, parallel, random, memory, budget, planner, pictures, faults, rules,
     bookproof,
 )  # fmt: skip
 PAGES = sorted(SITE.glob("book/api-*.html"))
