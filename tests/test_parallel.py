@@ -225,6 +225,32 @@ def test_what_mpiexec_itself_says_is_passed_on(
         launch(own_name, 2, 0)
 
 
+def test_a_program_that_began_is_not_started_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    dying = tmp_path / "mpiexec"
+    text = f'#!/bin/sh\necho once >> "{tmp_path}/trace"\necho true > "$6/0.began"\nexit 7\n'
+    dying.write_text(text, encoding="utf-8")
+    dying.chmod(0o755)
+    monkeypatch.setattr(launching, "find_mpiexec", lambda: str(dying))
+    with pytest.raises(RankError, match="mpiexec ended with exit code 7"):
+        launch(own_name, 2, 0)
+    assert (tmp_path / "trace").read_text(encoding="utf-8") == "once\n"
+
+
+def test_the_mpiexec_of_another_mpi_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "mpiexec"
+    other.write_text(
+        '#!/bin/sh\nOMPI_COMM_WORLD_RANK=0 exec "$3" "$4" "$5" "$6"\n', encoding="utf-8"
+    )
+    other.chmod(0o755)
+    monkeypatch.setattr(launching, "find_mpiexec", lambda: str(other))
+    with pytest.raises(RankError, match="mpi4py sees 1 of 2 ranks: it belongs to another MPI"):
+        launch(own_name, 2, 0)
+
+
 def test_a_second_backward_before_waiting_is_refused() -> None:
     class Silent:
         size = 1

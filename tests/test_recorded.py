@@ -136,11 +136,11 @@ def test_a_value_agrees_by_number_and_slope(course: Path) -> None:
 
 
 def test_what_pytorch_said_can_be_read(course: Path) -> None:
-    snippet = torch_says("twice")
+    snippet = torch_says("again")
     assert snippet.raises is not None
     assert snippet.raises[0] == "RuntimeError"
     assert "retain_graph=True" in snippet.shown
-    assert snippet.values["w"].grad == [2.0, 2.0, 2.0]
+    assert snippet.values["w"].grad == [4.0, 8.0, 12.0]
     assert (snippet.values["w"].shape, snippet.values["w"].dtype) == ((3,), "float32")
 
 
@@ -167,12 +167,12 @@ def differing() -> Iterator[tuple[str, dict[str, Any], str]]:
     yield "first", {"y": float("nan")}, r"value is nan here and 7\.0 in .*apart by up to inf"
     yield "kept", {"data": 65_540}, r"value is 65540 here and 65536 in .*apart by up to 4 where 0 "
     yield (
-        "twice",
+        "again",
         {"loss": bg.Tensor(3.0)},
         r"the engine raised no error, and PyTorch .* RuntimeError",
     )
     error = ValueError("no graph")
-    yield "twice", {"raises": error}, r"the engine raised ValueError, and PyTorch .* RuntimeError"
+    yield "again", {"raises": error}, r"the engine raised ValueError, and PyTorch .* RuntimeError"
     yield "first", {"raises": error}, r"the engine raised ValueError, and PyTorch .* no error"
 
 
@@ -195,7 +195,7 @@ def test_rounding_is_no_difference_and_the_author_may_allow_more(course: Path) -
 
 
 def test_an_error_of_the_same_kind_agrees_whatever_it_says(course: Path) -> None:
-    assert agrees("twice", raises=bg.GraphError("gone")).parts == ("RuntimeError",)
+    assert agrees("again", raises=bg.GraphError("gone")).parts == ("RuntimeError",)
 
 
 @pytest.mark.parametrize("grad", [3.5, [3.0, 3.0], None])
@@ -215,7 +215,7 @@ def test_a_record_edited_by_hand_differs_from_the_engine_and_shows_both(
 
 EDITS: dict[str, Callable[[dict[str, Any]], None]] = {
     "what it prints": lambda r: r["snippets"]["first"].update(printed=["tensor(8.)"]),
-    "an error": lambda r: r["snippets"]["twice"]["raises"].update(message="It is gone."),
+    "an error": lambda r: r["snippets"]["again"]["raises"].update(message="It is gone."),
     "the version": lambda r: r.update(torch="9.9.9"),
     "a value that is not compared": lambda r: r["snippets"]["first"]["values"].pop("y"),
 }
@@ -223,8 +223,8 @@ EDITS: dict[str, Callable[[dict[str, Any]], None]] = {
 
 @pytest.mark.parametrize("edited", EDITS)
 def test_an_edit_that_no_comparison_meets_breaks_the_seal(course: Path, edited: str) -> None:
-    name = "twice" if edited == "an error" else "first"
-    ours = {"raises": RuntimeError()} if name == "twice" else {"x": first()[0]}
+    name = "again" if edited == "an error" else "first"
+    ours = {"raises": RuntimeError()} if name == "again" else {"x": first()[0]}
     assert agrees(name, **ours)
     edit(course, EDITS[edited])
     for ask in (lambda: torch_says(name), lambda: agrees(name, **ours)):

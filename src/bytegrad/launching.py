@@ -99,10 +99,11 @@ def launch(
             folder = Path(name)
             (folder / "worker.py").write_text(program, encoding="utf-8")
             (folder / "given.json").write_text(given, encoding="utf-8")
-            (folder / "seconds").write_text(str(timeout), encoding="utf-8")
+            (folder / "limits").write_text(f"{timeout} {ranks}", encoding="utf-8")
             error = _run(mpiexec, ranks, folder, timeout)
             found = [] if error else [_read(folder / f"{r}.result") for r in range(ranks)]
-        if not error.startswith("mpiexec"):
+            began = any((folder / f"{r}.began").exists() for r in range(ranks))
+        if began or not error.startswith("mpiexec"):
             break
     if record is not None and os.environ.get(_SWITCH) == "record":
         _write_down(Path(record), key, {"error": error} if error else {"results": found})
@@ -204,7 +205,8 @@ def _where(ranks: int, folder: Path, timeout: float) -> str:
     lines = dict.fromkeys(waiting, "")
     for rank in waiting:
         if (folder / f"{rank}.pid").exists():
-            os.kill(_read(folder / f"{rank}.pid"), signal.SIGUSR1)
+            with suppress(ProcessLookupError):  # it ended since, or what started it did
+                os.kill(_read(folder / f"{rank}.pid"), signal.SIGUSR1)
     limit = time.monotonic() + 1
     while time.monotonic() < limit and not all(lines.values()):
         lines = {rank: _asked(folder, rank) for rank in waiting}
@@ -262,15 +264,19 @@ def _serve(folder: Path) -> None:
     running = False
     code = os.waitstatus_to_exitcode(status)
     if code or not (folder / f"{rank}.result").exists():
-        _write(folder / f"{rank}.ended", code)
+        # Whoever launched this may be gone, and the folder as well.
+        with suppress(FileNotFoundError):
+            _write(folder / f"{rank}.ended", code)
+        signal.alarm(_START_SECONDS)
         signal.pause()  # were this process to end, mpiexec would end the others, and they too would look dead
     os._exit(0)
 
 
 def _work(folder: Path, rank: str) -> NoReturn:
     """Run the worker, write what it returns or raises, and end the process."""
+    seconds, ranks = (folder / "limits").read_text(encoding="utf-8").split()
     # Whoever launched this may be gone; nobody waits for ever.
-    signal.alarm(int(float((folder / "seconds").read_text(encoding="utf-8"))) + 70)
+    signal.alarm(int(float(seconds)) + 70)
     with (folder / f"{rank}.stack").open("w", encoding="utf-8") as stack:
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
         path = folder / "worker.py"
@@ -280,6 +286,11 @@ def _work(folder: Path, rank: str) -> NoReturn:
             import bytegrad as bg
             import bytegrad.parallel
 
+            if int(ranks) != (size := MPI.COMM_WORLD.size):
+                raise RankError(
+                    f"mpi4py sees {size} of {ranks} ranks: it belongs to another MPI than the mpiexec that was found. "
+                    f"Run `{INSTALL}`"
+                )
             bg.enable_autograd(quiet=True)
             name, *arguments = map(_rich, _read(folder / "given.json"))
             names: dict[str, Any] = {"np": np, "bg": bg, "MPI": MPI}
