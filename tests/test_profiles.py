@@ -152,7 +152,7 @@ def test_the_figures_that_differ_are_those_the_lock_says(
         assert {key for key in old if old[key] != new[key]} == {
             key
             for key in old
-            if isinstance(before[key], locked.Locked) and before[key].said != after[key].said
+            if isinstance(before[key], locked.Locked) and before[key].said() != after[key].said()
         }
 
 
