@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help book test serve lock lint nbval drift mutants oracle relock clean venv
+.PHONY: help book test serve lock lint nbval drift mutants oracle ranks relock clean venv
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
@@ -62,6 +62,9 @@ mutants: venv ## change the engine in one place at a time, and see that its test
 oracle: venv ## add PyTorch to .venv and record anew what the engine is compared with
 	@tools/pytorch
 	@$(BIN)/python tools/oracle
+
+ranks: venv ## run the chapter on many workers over MPI, and record its results for who has none
+	@$(BIN)/python tools/ranks.py
 
 relock: venv ## renew requirements.lock from requirements.txt and requirements-test.txt
 	@tools/relock

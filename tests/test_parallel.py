@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,13 @@ import numpy as np
 import pytest
 
 import bytegrad as bg
-from bookproof import cache
 from bytegrad import launching, parallel
 from bytegrad.errors import GraphError, RankError
 from bytegrad.parallel import launch
+from tests.tools import program
 
 REPO = Path(__file__).parents[1]
+ranks = program("ranks")
 
 # What runs as a rank: text that is sent, so each function brings what it uses.
 
@@ -68,7 +68,6 @@ def start_apart(comm: Any) -> Any:
 def end(comm: Any, how: str) -> None:
     """End one of the ranks, while the others wait for it."""
     import os
-    import sys
 
     if comm.rank == 1 and how == "raise":
         raise ValueError("no such row")
@@ -278,26 +277,6 @@ def test_importing_starts_nothing() -> None:
     assert "PMI_RANK" not in os.environ
 
 
-def run_chapter(folder: Path, switch: str) -> str:
-    """Run the chapter's cells as one program, in a course of links to this one; return what it prints."""
-    for name in ("_toc.yml", "pyproject.toml", "book/torch", "book/course.toml"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(REPO / name)
-    cells = cache.read(REPO / "book" / "distributed.md", REPO).cells
-    program = "\n\n".join(cell.source for cell in cells if cell.cell_type == "code")
-    (folder / "book" / "chapter.py").write_text(program, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "chapter.py"],
-        cwd=folder / "book",
-        env={**os.environ, "BYTEGRAD_MPI": switch, "MPLBACKEND": "agg"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 def close(a: Any, b: Any) -> bool:
     """Return whether two results are equal but for rounding."""
     if isinstance(a, dict) and isinstance(b, dict):
@@ -308,20 +287,20 @@ def close(a: Any, b: Any) -> bool:
 
 
 def test_the_chapters_record_is_what_mpi_says_today(tmp_path: Path) -> None:
-    assert "MPI is not installed" not in run_chapter(tmp_path, "record")
+    assert "MPI is not installed" not in ranks.run_chapter(tmp_path, "record")
     fresh, kept = (
         json.loads((folder / "book/mpi/distributed.json").read_text(encoding="utf-8"))
         for folder in (tmp_path, REPO)
     )
-    assert fresh["with"] == kept["with"]
-    assert fresh["runs"].keys() == kept["runs"].keys()
+    assert fresh["with"] == kept["with"], "another MPI; run: make ranks"
+    assert fresh["runs"].keys() == kept["runs"].keys(), "a worker was edited; run: make ranks"
     assert close(fresh["runs"], kept["runs"])
 
 
 def test_without_mpi_the_chapter_runs_from_its_record_and_says_so(tmp_path: Path) -> None:
     (tmp_path / "book").mkdir()
     (tmp_path / "book" / "mpi").symlink_to(REPO / "book" / "mpi")
-    printed = run_chapter(tmp_path, "off")
+    printed = ranks.run_chapter(tmp_path, "off")
     record = json.loads((REPO / "book/mpi/distributed.json").read_text(encoding="utf-8"))
     told = "MPI is not installed here. What follows was recorded with mpi4py"
     assert printed.count(told) == len(record["runs"])
