@@ -1,3 +1,5 @@
+"""The three parts of the memory that follow the parameters."""
+
 import torch
 
 

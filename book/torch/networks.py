@@ -1,10 +1,7 @@
 """What a layer, an MLP, a residual net and a block keep."""
-
 import torch
 
-nn = torch.nn
-L, relu, Block = nn.Linear, nn.ReLU(), nn.TransformerEncoderLayer
-hooks = torch.autograd.graph.saved_tensors_hooks
+nn, L, relu = torch.nn, torch.nn.Linear, torch.nn.ReLU()
 
 
 class Residual(nn.Sequential):
@@ -14,13 +11,11 @@ class Residual(nn.Sequential):
 
 def kept(net, *shape):
     buffers = {p.data_ptr(): 0 for p in net.parameters()}
-
     def pack(t):
-        storage = t.untyped_storage()
-        buffers.setdefault(storage.data_ptr(), storage.nbytes())
+        buffer = t.untyped_storage()
+        buffers.setdefault(buffer.data_ptr(), buffer.nbytes())
         return t
-
-    with hooks(pack, lambda t: t):
+    with torch.autograd.graph.saved_tensors_hooks(pack, pack):
         _ = net(torch.ones(shape))
     return sum(buffers.values())
 
@@ -28,7 +23,8 @@ def kept(net, *shape):
 layer = kept(L(512, 768), 32, 512)
 parts = L(784, 512), relu, L(512, 256), relu, L(256, 128), relu
 mlp = kept(nn.Sequential(*parts, L(128, 10)), 64, 784)
-four = [Residual(L(256, 256), relu, L(256, 256)) for _ in range(4)]
+four = [Residual(L(256, 256), relu, L(256, 256)) for _ in "four"]
 residual = kept(nn.Sequential(*four), 512, 256)
+Block = nn.TransformerEncoderLayer
 block = Block(64, 4, 256, 0.0, "gelu", norm_first=True)
 fused = kept(block, 128, 2, 64)

@@ -1,4 +1,4 @@
-"""A block behind a checkpoint runs twice, and the gradients are the same."""
+"""A checkpointed block runs twice, to the same gradients."""
 
 import torch
 
