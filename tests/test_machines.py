@@ -419,7 +419,7 @@ def test_help_is_the_default_and_lists_the_targets() -> None:
     targets = re.findall(r"^make (\w+) +\S", listed, flags=re.MULTILINE)
     assert (
         " ".join(targets)
-        == "help book test serve lock lint nbval drift mutants oracle relock clean"
+        == "help book test serve lock lint nbval drift mutants oracle ranks relock clean"
     )
 
 
