@@ -35,7 +35,10 @@ WIDTHS = (1440, 390)
 
 # What a reader must never see: a role or a formula that nobody turned into text, a path of a
 # machine.
-RAW = re.compile(r"\{(glue|doc|ref|eq|numref|term|given|cite)[:}`]|\\\(|\$\$|:::|\]\(#|/\.venv/")
+RAW = re.compile(
+    r"\{(glue|doc|ref|eq|numref|term|given|cite)[:}`]|\\\(|\$\$|:::|\]\(#|/\.venv/|^\|.*\|$",
+    re.MULTILINE,
+)
 
 # The element that sticks out at the right, if any, of a page wider than its window.
 OVERFLOW = """() => {
