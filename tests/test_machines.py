@@ -363,7 +363,7 @@ def test_no_network_keeps_the_environment_that_was_there(house: House, closed_po
 def test_an_interrupted_set_up_leaves_nothing(house: House) -> None:
     house.install_python()
     with socket.create_server(("127.0.0.1", 0)) as index:
-        index.settimeout(60)
+        index.settimeout(300)  # patience: on a busy machine pip takes its time
         port = index.getsockname()[1]
         # Python hands a signal that is ignored (as under nohup) on to its children: handle it here.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
